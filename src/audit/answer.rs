@@ -1,0 +1,110 @@
+//! What a refused client gets: an RFC 9457 problem document with the stable code, and RFC 6750's challenge.
+
+use super::escape::ascii_json;
+use crate::gate::Decision;
+use crate::policy::ClientDetail;
+use crate::reason::{Reason, Refusal};
+use serde::Serialize;
+
+/// An answer that the gate gives in the upstream's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers, each name once.
+    pub headers: Vec<(&'static str, String)>,
+    /// The problem document.
+    pub body: String,
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: &'static str,
+    code: &'static str,
+    decision_id: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed: Vec<String>,
+}
+
+/// The answer to a request that is refused; none for one that goes on.
+///
+/// The client is told the code and a hint. Which condition failed it is told only if the policy says so.
+#[must_use]
+pub fn answer(decision: &Decision<'_>) -> Option<Answer> {
+    let refused = decision
+        .outcome
+        .as_ref()
+        .err()
+        .filter(|_| decision.blocks())?;
+    let client = decision
+        .policy
+        .map_or(ClientDetail::Code, |policy| policy.audit.client);
+    let failed = match client {
+        ClientDetail::Code => Vec::new(),
+        ClientDetail::Conditions => std::iter::once(refused.refusal.detail.clone().into_owned())
+            .chain(
+                refused
+                    .mismatches
+                    .iter()
+                    .map(|miss| format!("{}: {}", miss.condition, miss.expected)),
+            )
+            .collect(),
+    };
+    let id = decision.id.to_string();
+    let Refusal { reason, .. } = refused.refusal;
+    let problem = Problem {
+        kind: format!("urn:jobgate:reason:{}", reason.code()),
+        title: title(reason.status()),
+        status: reason.status(),
+        detail: reason.hint(),
+        code: reason.code(),
+        decision_id: &id,
+        failed,
+    };
+    // A problem document is made of strings and a number, so writing it cannot fail.
+    let body = ascii_json(&problem).unwrap_or_default();
+    let mut headers = vec![
+        ("content-type", "application/problem+json".into()),
+        ("cache-control", "no-store".into()),
+        ("x-jobgate-decision-id", id),
+    ];
+    if let Some(challenge) = challenge(reason) {
+        headers.push(("www-authenticate", challenge));
+    }
+    if reason.status() == 503 {
+        headers.push(("retry-after", "1".into()));
+    }
+    Some(Answer {
+        status: reason.status(),
+        headers,
+        body,
+    })
+}
+
+/// RFC 6750, section 3: no error code where no token came.
+fn challenge(reason: Reason) -> Option<String> {
+    let error = match (reason, reason.status()) {
+        (Reason::TokenMissing, _) => return Some("Bearer realm=\"jobgate\"".into()),
+        (Reason::TokenAmbiguous, _) => "invalid_request",
+        (_, 401) => "invalid_token",
+        (_, 403) => "insufficient_scope",
+        _ => return None,
+    };
+    let code = reason.code();
+    Some(format!(
+        "Bearer realm=\"jobgate\", error=\"{error}\", error_description=\"{code}\""
+    ))
+}
+
+const fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        _ => "Service Unavailable",
+    }
+}

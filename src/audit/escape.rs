@@ -1,0 +1,115 @@
+//! Claims in places where they could be read as something else.
+
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+use std::fmt::Write as _;
+use std::io;
+
+/// A value for a header: visible ASCII and inner spaces as they are, all else percent-encoded, and `%` and
+/// `,` too. So a value holds no line break, no second value and no list, and percent-decoding gives back
+/// the claim.
+#[must_use]
+pub fn header_value(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (nth, byte) in text.bytes().enumerate() {
+        let at_an_end = nth == 0 || nth.saturating_add(1) == text.len();
+        match byte {
+            b'%' | b',' => escape(&mut out, byte),
+            0x21..=0x7e => out.push(char::from(byte)),
+            b' ' if !at_an_end => out.push(' '),
+            _ => escape(&mut out, byte),
+        }
+    }
+    out
+}
+
+fn escape(out: &mut String, byte: u8) {
+    // Writing to a String cannot fail.
+    _ = write!(out, "%{byte:02X}");
+}
+
+/// JSON on one line in printable ASCII, so that no value can begin a line of its own or drive a terminal.
+///
+/// # Errors
+/// When the value cannot be JSON.
+pub fn ascii_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let mut out = Vec::with_capacity(512);
+    value.serialize(&mut Serializer::with_formatter(
+        &mut out,
+        Ascii(CompactFormatter),
+    ))?;
+    String::from_utf8(out).map_err(serde::ser::Error::custom)
+}
+
+struct Ascii(CompactFormatter);
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut units = [0; 2];
+        for character in fragment.chars() {
+            // serde_json escapes what is below a space itself.
+            if character.is_ascii() && character != '\x7f' {
+                let mut byte = [0; 1];
+                writer.write_all(character.encode_utf8(&mut byte).as_bytes())?;
+            } else {
+                for unit in character.encode_utf16(&mut units) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_header_value_is_one_visible_value() {
+        for (text, value) in [
+            ("main", "main"),
+            ("feature/x y", "feature/x y"),
+            (" padded ", "%20padded%20"),
+            ("a\r\nx-admin: 1", "a%0D%0Ax-admin: 1"),
+            ("a,b", "a%2Cb"),
+            ("100%", "100%25"),
+            ("é\0\x7f", "%C3%A9%00%7F"),
+            ("", ""),
+        ] {
+            assert_eq!(header_value(text), value);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn json_is_one_line_of_printable_ascii_and_means_the_same(text in ".*") {
+            let json = ascii_json(&text).unwrap();
+            prop_assert!(json.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+
+        #[test]
+        fn a_header_value_is_printable_and_percent_decodes_to_the_claim(text in ".*") {
+            let value = header_value(&text);
+            prop_assert!(value.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b','));
+            let mut bytes = value.bytes();
+            let mut decoded = Vec::new();
+            while let Some(byte) = bytes.next() {
+                decoded.push(match byte {
+                    b'%' => {
+                        let hex = [bytes.next().unwrap(), bytes.next().unwrap()];
+                        u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap()
+                    }
+                    byte => byte,
+                });
+            }
+            prop_assert_eq!(decoded, text.into_bytes());
+        }
+    }
+}

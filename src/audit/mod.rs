@@ -1,0 +1,15 @@
+//! The decision in words: for the upstream (headers), for the auditor (a record), for the client (a problem
+//! document).
+//!
+//! None of the three ever holds the token, a part of it, the query string or the body. Claims reach them
+//! only through [`escape`], so none can forge a header or a line of the log.
+
+mod answer;
+mod escape;
+mod headers;
+mod record;
+
+pub use answer::{Answer, answer};
+pub use escape::{ascii_json, header_value};
+pub use headers::upstream_headers;
+pub use record::record;

@@ -1,0 +1,117 @@
+//! The differences between the proxies, in one place. Nothing else asks which one this is.
+
+use crate::request::{HeaderMap, HeaderPower};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{MapType, Status};
+
+/// What a proxy can do, and where it keeps what is asked of it.
+pub(super) trait Host {
+    /// The proxy's name, for the log.
+    fn name(&self) -> &'static str;
+
+    /// What can be done about a client's headers.
+    fn header_power(&self) -> HeaderPower;
+
+    /// Whether the upstream sees a path that the filter sets.
+    fn path_can_be_rewritten(&self) -> bool;
+
+    /// The method and the raw request target.
+    fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status>;
+
+    /// The proxy's own name for the route that serves the request.
+    fn route(&self) -> Option<String>;
+
+    /// Takes a request header that occurs once away from what goes upstream, or at least its value.
+    fn take_away(&self, name: &str) -> Result<(), Status>;
+}
+
+/// Envoy: removal is real, the path can be rewritten, and the route is chosen anew after each change.
+struct Envoy;
+
+impl Host for Envoy {
+    fn name(&self) -> &'static str {
+        "Envoy"
+    }
+
+    fn header_power(&self) -> HeaderPower {
+        HeaderPower::Remove
+    }
+
+    fn path_can_be_rewritten(&self) -> bool {
+        true
+    }
+
+    fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status> {
+        let pseudo = |name| headers.get(name).unwrap_or_default().to_vec();
+        Ok((pseudo(":method"), pseudo(":path")))
+    }
+
+    fn route(&self) -> Option<String> {
+        property(&["xds", "route_name"])
+    }
+
+    fn take_away(&self, name: &str) -> Result<(), Status> {
+        hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)
+    }
+}
+
+/// Kong, and any host that has not shown itself to be Envoy: nothing can be taken away, so what cannot be
+/// overwritten is refused.
+struct Restricted;
+
+impl Host for Restricted {
+    fn name(&self) -> &'static str {
+        "Kong or another"
+    }
+
+    fn header_power(&self) -> HeaderPower {
+        HeaderPower::OverwriteOnce
+    }
+
+    fn path_can_be_rewritten(&self) -> bool {
+        false
+    }
+
+    fn request_line(&self, _: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status> {
+        let property =
+            |name| hostcalls::get_property(vec!["request", name]).map(Option::unwrap_or_default);
+        Ok((property("method")?, property("path")?))
+    }
+
+    fn route(&self) -> Option<String> {
+        property(&["kong", "route_name"])
+    }
+
+    fn take_away(&self, name: &str) -> Result<(), Status> {
+        hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(""))
+    }
+}
+
+/// Finds out which proxy this is; called from `on_configure`.
+///
+/// Only what has shown itself to be Envoy is treated as Envoy: taking Kong for it would forward headers
+/// that were thought removed. Kong does not know the property, and says so without harm.
+pub(super) fn detect() -> &'static dyn Host {
+    match property(&["xds", "node", "user_agent_name"]).as_deref() {
+        Some("envoy") => &Envoy,
+        _ => &Restricted,
+    }
+}
+
+/// All request headers, in order.
+///
+/// Both hosts refuse header names that are not tokens (RFC 9110, section 5.6.2), so names are ASCII; values
+/// can be any bytes.
+pub(super) fn request_headers() -> Result<HeaderMap, Status> {
+    Ok(hostcalls::get_map_bytes(MapType::HttpRequestHeaders)?
+        .into_iter()
+        .collect())
+}
+
+fn property(path: &[&str]) -> Option<String> {
+    hostcalls::get_property(path.to_vec())
+        .ok()
+        .flatten()
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .filter(|text| !text.is_empty())
+}

@@ -1,0 +1,284 @@
+//! The gate: one request in, one [`Decision`] out.
+//!
+//! Nothing here talks to a host or reads a clock. The shell carries the decision out; [`crate::audit`] puts
+//! it into words.
+
+use crate::keys::KeyRing;
+use crate::policy::{Mismatch, Mode, Permit, Policy, Ruling};
+use crate::reason::{Reason, Refusal};
+use crate::request::{HeaderMap, NormalPath};
+use crate::time::UnixTime;
+use crate::token::{self, Jws, VerifiedToken};
+use std::fmt;
+
+/// A request as the host tells it. Only what the host says of it is believed: no `X-Forwarded-Uri`, no
+/// `X-Original-URL`.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// All headers.
+    pub headers: &'a HeaderMap,
+    /// The method.
+    pub method: &'a [u8],
+    /// The raw request target.
+    pub target: &'a [u8],
+    /// Whether the host can send the upstream another path than the client's.
+    pub path_can_be_rewritten: bool,
+}
+
+/// A decision's unique name: a UUID of version 7 (RFC 9562), so ids sort by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DecisionId(u128);
+
+impl DecisionId {
+    /// An id for this moment, from a number that is random for each VM and one that is new for each decision.
+    #[must_use]
+    pub fn new(now: UnixTime, vm: u64, nth: u64) -> Self {
+        let millis = u128::from(now.as_millis() & 0xffff_ffff_ffff);
+        // 74 random bits: 12 of the counter keep ids of one millisecond in order; the other 62 are the
+        // VM's number and the counter, mixed.
+        let mixed = (vm ^ nth.wrapping_mul(0x9e37_79b9_7f4a_7c15)) & 0x3fff_ffff_ffff_ffff;
+        Self(
+            millis << 80
+                | 0x7 << 76
+                | u128::from(nth & 0xfff) << 64
+                | 0b10 << 62
+                | u128::from(mixed),
+        )
+    }
+}
+
+impl fmt::Display for DecisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |shift: u32, mask: u128| self.0.wrapping_shr(shift) & mask;
+        write!(
+            f,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            part(96, 0xffff_ffff),
+            part(80, 0xffff),
+            part(64, 0xffff),
+            part(48, 0xffff),
+            part(0, 0xffff_ffff_ffff)
+        )
+    }
+}
+
+/// What was decided, and everything that explains it.
+#[derive(Debug)]
+pub struct Decision<'p> {
+    /// Its id.
+    pub id: DecisionId,
+    /// When.
+    pub at: UnixTime,
+    /// By which policy; none where the configuration was not one.
+    pub policy: Option<&'p Policy>,
+    /// The request's method.
+    pub method: String,
+    /// The request's path, if it has one normal form.
+    pub path: Option<NormalPath>,
+    /// The proven token.
+    pub token: Option<VerifiedToken>,
+    /// What the token says its issuer is, where that was not proven.
+    pub claimed_issuer: Option<String>,
+    /// The permit, or why there is none.
+    pub outcome: Result<Permit, Refused>,
+    /// Whether the token must be taken out of what goes upstream.
+    pub strip_token: bool,
+}
+
+/// Why a request was refused, with what explains it.
+#[derive(Debug)]
+pub struct Refused {
+    /// The code and its detail.
+    pub refusal: Refusal,
+    /// The deny rule that matched, by its place in the policy.
+    pub rule: Option<usize>,
+    /// The job's roles, by their places in the policy, where the token was proven.
+    pub roles: Vec<usize>,
+    /// What kept rules from matching.
+    pub mismatches: Vec<Mismatch>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            rule: None,
+            roles: Vec::new(),
+            mismatches: Vec::new(),
+        }
+    }
+}
+
+impl<'p> Decision<'p> {
+    /// A refusal for a reason that lies outside of the policy's rules.
+    #[must_use]
+    pub fn refuse(
+        policy: Option<&'p Policy>,
+        refusal: Refusal,
+        id: DecisionId,
+        at: UnixTime,
+    ) -> Self {
+        Self {
+            id,
+            at,
+            policy,
+            method: String::new(),
+            path: None,
+            token: None,
+            claimed_issuer: None,
+            outcome: Err(refusal.into()),
+            strip_token: true,
+        }
+    }
+
+    /// Whether the request must not reach the upstream.
+    ///
+    /// Shadow mode lets what the policy refuses pass. It does not let pass what would deceive the upstream
+    /// or was not decided: a reserved header that cannot be taken away, a configuration that is none.
+    #[must_use]
+    pub fn blocks(&self) -> bool {
+        match (&self.outcome, self.policy.map(|policy| policy.mode)) {
+            (Ok(_), _) => false,
+            (Err(refused), Some(Mode::Shadow)) => matches!(
+                refused.refusal.reason,
+                Reason::HeaderReserved | Reason::ConfigInvalid | Reason::InternalError
+            ),
+            (Err(_), _) => true,
+        }
+    }
+
+    /// `allow`, `deny` or `shadow-deny`.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match (&self.outcome, self.blocks()) {
+            (Ok(_), _) => "allow",
+            (Err(_), true) => "deny",
+            (Err(_), false) => "shadow-deny",
+        }
+    }
+
+    /// The target the upstream must see in place of the client's, if another. In shadow mode nothing of a
+    /// request is changed that need not be.
+    #[must_use]
+    pub fn rewritten_target(&self) -> Option<Vec<u8>> {
+        self.policy.filter(|policy| policy.mode == Mode::Enforce)?;
+        self.path.as_ref()?.rewritten_target()
+    }
+}
+
+/// Decides a request. The request's reserved headers are taken care of before and apart from this.
+///
+/// An unknown `kid` is noted in `keys`, which may then want a fetch.
+#[must_use]
+pub fn judge<'p>(
+    policy: &'p Policy,
+    keys: &mut KeyRing,
+    request: Request<'_>,
+    id: DecisionId,
+    now: UnixTime,
+) -> Decision<'p> {
+    let mut decision = Decision {
+        id,
+        at: now,
+        policy: Some(policy),
+        method: String::from_utf8_lossy(request.method).into_owned(),
+        path: None,
+        token: None,
+        claimed_issuer: None,
+        outcome: Err(Refusal::new(Reason::InternalError, "nothing was decided").into()),
+        strip_token: policy.mode == Mode::Enforce && !policy.carrier.forward,
+    };
+    decision.outcome = prove(policy, keys, request, now, &mut decision).and_then(|token| {
+        let outcome = rule(policy, &token, &decision);
+        decision.token = Some(token);
+        outcome
+    });
+    decision
+}
+
+/// From the request to a proven token; notes in the decision what was learned on the way.
+fn prove(
+    policy: &Policy,
+    keys: &mut KeyRing,
+    request: Request<'_>,
+    now: UnixTime,
+    decision: &mut Decision<'_>,
+) -> Result<VerifiedToken, Refused> {
+    let ambiguous = |detail| Refusal::new(Reason::PathAmbiguous, detail);
+    let path = NormalPath::parse(request.target).map_err(|why| ambiguous(why.0))?;
+    let path = decision.path.insert(path);
+    if path.rewritten_target().is_some() && !request.path_can_be_rewritten {
+        return Err(
+            ambiguous("it is not in normal form, and this gateway sends it on as it is").into(),
+        );
+    }
+    let compact = token::extract(&policy.carrier, request.headers, path.query())?;
+    let jws = Jws::parse(compact)?;
+    if let Some(issuer) = jws.claims.text("iss") {
+        // Shadow mode changes nothing for traffic that is not the gate's: only tokens of its own issuers
+        // are kept from the upstream.
+        decision.strip_token |=
+            !policy.carrier.forward && policy.issuers.iter().any(|ours| ours.issuer == issuer);
+        decision.claimed_issuer = Some(issuer.chars().take(256).collect());
+    }
+    let token = token::verify(jws, &policy.issuers, keys, now)?;
+    decision.claimed_issuer = None;
+    Ok(token)
+}
+
+fn rule(
+    policy: &Policy,
+    token: &VerifiedToken,
+    decision: &Decision<'_>,
+) -> Result<Permit, Refused> {
+    let Some(path) = &decision.path else {
+        return Err(Refusal::new(Reason::InternalError, "the path was not parsed").into());
+    };
+    match policy.decide(token, &decision.method, path) {
+        Ruling::Allow(permit) => Ok(permit),
+        Ruling::Deny(denial) => {
+            let refusal = match denial.rule {
+                Some(_) => Refusal::new(Reason::DeniedByRule, "a deny rule matched"),
+                None => Refusal::new(Reason::NoRuleMatched, "no allow rule matched"),
+            };
+            Err(Refused {
+                refusal,
+                rule: denial.rule,
+                roles: denial.roles,
+                mismatches: denial.mismatches,
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decision_ids_are_uuids_of_version_7_that_sort_by_time() {
+        let id = |millis, nth| {
+            let now = UnixTime::new(std::time::Duration::from_millis(millis));
+            DecisionId::new(now, 0x0123_4567_89ab_cdef, nth).to_string()
+        };
+        let ids: Vec<_> = (0..5000)
+            .map(|nth| id(1_800_000_000_000 + nth / 1000, nth))
+            .collect();
+        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
+        assert_eq!(
+            ids.iter().collect::<std::collections::HashSet<_>>().len(),
+            ids.len()
+        );
+        assert!(id(1, 0) < id(2, 0));
+        let parts: Vec<_> = ids[7].split('-').collect();
+        assert_eq!(
+            parts.iter().map(|part| part.len()).collect::<Vec<_>>(),
+            [8, 4, 4, 4, 12]
+        );
+        assert!(
+            parts[2].starts_with('7') && "89ab".contains(&parts[3][..1]),
+            "{}",
+            ids[7]
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! Jobgate: a gate for CI jobs in front of private things.
+//!
+//! The crate is a pure core and one thin shell. The core takes the time, what is known of a request,
+//! and what was fetched, and returns values: a verdict, headers to set, a fetch it would like. It never
+//! reads a clock and never does I/O, so it is built and tested natively. The shell ([`filter`], only on
+//! `wasm32`) is the one place that talks to the proxy.
+//!
+//! In the order of a request: [`request`] says what arrived, [`token`] proves who sent it with the keys
+//! that [`keys`] holds, [`policy`] decides, [`audit`] puts the decision into words, and [`gate`] is the
+//! whole of it. Every failure on that way is a [`reason::Refusal`].
+
+// A panic on the request path takes the worker's whole VM with it, and Kong would let paused requests
+// through: nothing in here may panic on input.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::arithmetic_side_effects,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::unimplemented
+    )
+)]
+
+pub mod audit;
+#[cfg(target_family = "wasm")]
+pub mod filter;
+pub mod gate;
+mod json;
+pub mod keys;
+pub mod policy;
+pub mod reason;
+pub mod request;
+pub mod time;
+pub mod token;

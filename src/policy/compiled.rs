@@ -1,0 +1,211 @@
+//! The policy that requests are decided with. Everything in it was checked; nothing is parsed again.
+
+use super::glob::PathGlob;
+use super::matcher::ClaimTest;
+use super::preset::{Identity, IdentityField};
+use crate::keys::{JwksSource, KeySet};
+use crate::token::{Algorithm, Carrier, Claims};
+use std::time::Duration;
+
+/// A route's policy.
+#[derive(Debug)]
+pub struct Policy {
+    /// Whether refusals block.
+    pub mode: Mode,
+    /// Who may sign; at least one.
+    pub issuers: Vec<Issuer>,
+    /// Where the token is.
+    pub carrier: Carrier,
+    /// The names of the headers that the upstream gets.
+    pub headers: HeaderNames,
+    /// The roles, sorted by name.
+    pub roles: Vec<Role>,
+    /// The rules, sorted by id: their order in the configuration never matters.
+    pub rules: Vec<Rule>,
+    /// How much is told to whom.
+    pub audit: Audit,
+    /// `sha256:` and the digest of the configuration's canonical form, in hex.
+    pub digest: String,
+}
+
+/// Whether refusals block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// They do.
+    Enforce,
+    /// They are recorded and told to the upstream; the request goes on.
+    Shadow,
+}
+
+/// One who signs tokens, and what is asked of them.
+#[derive(Debug)]
+pub struct Issuer {
+    /// `iss`, compared byte for byte.
+    pub issuer: String,
+    /// Any one of which `aud` must name.
+    pub audiences: Vec<String>,
+    /// The algorithms that are accepted.
+    pub algorithms: Vec<Algorithm>,
+    /// The claims that pin a tenant; empty for an issuer that serves only one.
+    pub tenant_claims: Vec<String>,
+    /// How far clocks may be apart.
+    pub leeway: Duration,
+    /// The longest time between `iat` (or else `nbf`) and `exp`.
+    pub max_lifetime: Duration,
+    /// Where keys are fetched, if they are.
+    pub jwks: Option<JwksSource>,
+    /// Keys from the configuration; they serve while none have been fetched.
+    pub inline_keys: Option<KeySet>,
+    /// Which claims tell who the job is.
+    pub identity: Identity,
+}
+
+/// Conditions on claims that must all hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClaimSet(pub Vec<(String, ClaimTest)>);
+
+impl ClaimSet {
+    /// The first condition that fails, if one does.
+    #[must_use]
+    pub fn first_failing(&self, claims: &Claims) -> Option<&(String, ClaimTest)> {
+        self.0
+            .iter()
+            .find(|(name, test)| !test.holds(claims.get(name)))
+    }
+}
+
+/// A name for jobs of a kind.
+#[derive(Debug)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// A job that meets any of these has the role.
+    pub any_of: Vec<ClaimSet>,
+}
+
+/// What a rule does when it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Lets the request through, unless a deny rule matches too.
+    Allow,
+    /// Refuses the request, whatever else matches.
+    Deny,
+}
+
+/// A rule. All its conditions must hold; a list that is empty asks for nothing.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its unique name.
+    pub id: String,
+    /// What it does.
+    pub effect: Effect,
+    /// Places in [`Policy::roles`], of which the job must have one.
+    pub roles: Vec<usize>,
+    /// Methods, of which the request's must be one.
+    pub methods: Vec<String>,
+    /// Paths, of which the request's must match one.
+    pub paths: Vec<PathGlob>,
+    /// Conditions on the job's claims.
+    pub claims: ClaimSet,
+}
+
+/// How much is told to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audit {
+    /// What decision records hold.
+    pub detail: Detail,
+    /// What the client is told.
+    pub client: ClientDetail,
+}
+
+/// What decision records hold beside the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// The code, the rule, the roles and the job's identity.
+    Code,
+    /// Also which conditions failed.
+    Conditions,
+    /// Also the value of each claim that failed one.
+    Claims,
+}
+
+/// What a refused client is told beside the code and its hint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientDetail {
+    /// Nothing.
+    Code,
+    /// Which check or condition failed.
+    Conditions,
+}
+
+/// The names of the headers to the upstream, made once from the prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderNames {
+    /// What all of them begin with.
+    pub prefix: String,
+    /// `allow` or `shadow-deny`.
+    pub decision: String,
+    /// The decision's id.
+    pub decision_id: String,
+    /// The rule that decided.
+    pub rule: String,
+    /// The job's roles.
+    pub roles: String,
+    /// Why the request would have been refused.
+    pub reason: String,
+    /// The token's issuer.
+    pub issuer: String,
+    /// The token's subject.
+    pub subject: String,
+    /// The policy's digest.
+    pub policy: String,
+    identity: [String; IdentityField::ALL.len()],
+}
+
+impl HeaderNames {
+    /// The names with this prefix, which ends in `-`.
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
+        let name = |rest: &str| format!("{prefix}{rest}");
+        Self {
+            prefix: prefix.into(),
+            decision: name("decision"),
+            decision_id: name("decision-id"),
+            rule: name("rule"),
+            roles: name("roles"),
+            reason: name("reason"),
+            issuer: name("issuer"),
+            subject: name("subject"),
+            policy: name("policy"),
+            identity: IdentityField::ALL.map(|field| name(field.name())),
+        }
+    }
+
+    /// The header of a part of the job's identity.
+    #[must_use]
+    pub fn identity(&self, field: IdentityField) -> &str {
+        // The array runs parallel to IdentityField::ALL, so there always is one.
+        IdentityField::ALL
+            .iter()
+            .position(|known| *known == field)
+            .and_then(|place| self.identity.get(place))
+            .map_or("", String::as_str)
+    }
+
+    /// Every name that is ever set.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        [
+            &self.decision,
+            &self.decision_id,
+            &self.rule,
+            &self.roles,
+            &self.reason,
+            &self.issuer,
+            &self.subject,
+            &self.policy,
+        ]
+        .into_iter()
+        .chain(&self.identity)
+        .map(String::as_str)
+    }
+}

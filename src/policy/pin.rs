@@ -1,0 +1,25 @@
+//! The tenant's pin: an allow rule that any customer of the CI provider could meet is a configuration error.
+
+use super::compiled::{ClaimSet, Effect, Issuer, Role, Rule};
+
+/// Whether a rule can be met only by jobs of tenants that it, or each of its roles, names.
+///
+/// The pin may stand in the rule or in the roles; if in the roles, then in every claim set of every role,
+/// since any one is enough to have the role.
+pub(super) fn is_pinned(rule: &Rule, roles: &[Role], issuer: &Issuer) -> bool {
+    if rule.effect == Effect::Deny || issuer.tenant_claims.is_empty() {
+        return true;
+    }
+    let pins = |set: &ClaimSet| {
+        set.0
+            .iter()
+            .any(|(claim, test)| issuer.tenant_claims.contains(claim) && test.pins())
+    };
+    let sets = || {
+        rule.roles
+            .iter()
+            .filter_map(|role| roles.get(*role))
+            .flat_map(|role| &role.any_of)
+    };
+    pins(&rule.claims) || (sets().next().is_some() && sets().all(pins))
+}

@@ -1,0 +1,303 @@
+//! The configuration as it is written, before any of it was checked for meaning.
+
+use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// The whole document.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPolicy {
+    #[serde(default)]
+    pub(super) mode: RawMode,
+    pub(super) issuers: Vec<RawIssuer>,
+    #[serde(default)]
+    pub(super) token: RawToken,
+    #[serde(default)]
+    pub(super) headers: RawHeaders,
+    #[serde(default)]
+    pub(super) roles: BTreeMap<String, OneOrMany<RawRole>>,
+    pub(super) rules: Vec<RawRule>,
+    #[serde(default)]
+    pub(super) audit: RawAudit,
+}
+
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawMode {
+    #[default]
+    Enforce,
+    Shadow,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawIssuer {
+    pub(super) preset: Option<String>,
+    pub(super) issuer: Option<String>,
+    pub(super) audience: OneOrMany<String>,
+    pub(super) algorithms: Option<Vec<String>>,
+    pub(super) tenant_claims: Option<Vec<String>>,
+    pub(super) leeway: Option<String>,
+    pub(super) max_lifetime: Option<String>,
+    pub(super) jwks: Option<RawJwks>,
+    pub(super) keys: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawJwks {
+    pub(super) uri: Option<String>,
+    pub(super) cluster: Option<String>,
+    pub(super) refresh: Option<String>,
+    pub(super) timeout: Option<String>,
+    pub(super) max_stale: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawToken {
+    pub(super) header: Option<String>,
+    #[serde(default)]
+    pub(super) forward: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHeaders {
+    pub(super) prefix: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRole {
+    pub(super) claims: BTreeMap<String, RawClaimRule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRule {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) effect: RawEffect,
+    pub(super) roles: Option<Vec<String>>,
+    pub(super) methods: Option<Vec<String>>,
+    pub(super) paths: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) claims: BTreeMap<String, RawClaimRule>,
+}
+
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawEffect {
+    #[default]
+    Allow,
+    Deny,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAudit {
+    pub(super) detail: Option<RawDetail>,
+    pub(super) client: Option<RawClient>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawDetail {
+    Code,
+    Conditions,
+    Claims,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawClient {
+    Code,
+    Conditions,
+}
+
+/// What is asked of one claim: a scalar (short for `equals`), or matchers that must all hold.
+#[derive(Debug, Default)]
+pub(super) struct RawClaimRule {
+    pub(super) equals: Option<Scalar>,
+    pub(super) not_equals: Option<Scalar>,
+    pub(super) one_of: Option<Vec<Scalar>>,
+    pub(super) none_of: Option<Vec<Scalar>>,
+    pub(super) matches: Option<OneOrMany<String>>,
+}
+
+impl<'de> Deserialize<'de> for RawClaimRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Matchers {
+            equals: Option<Scalar>,
+            not_equals: Option<Scalar>,
+            #[serde(rename = "in")]
+            one_of: Option<Vec<Scalar>>,
+            #[serde(rename = "not_in")]
+            none_of: Option<Vec<Scalar>>,
+            matches: Option<OneOrMany<String>>,
+        }
+
+        struct ClaimRuleVisitor;
+
+        impl<'de> Visitor<'de> for ClaimRuleVisitor {
+            type Value = RawClaimRule;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a scalar, or an object of equals, not_equals, in, not_in, matches")
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<RawClaimRule, E> {
+                equals(ScalarVisitor.visit_bool(value))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<RawClaimRule, E> {
+                equals(ScalarVisitor.visit_u64(value))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<RawClaimRule, E> {
+                equals(ScalarVisitor.visit_i64(value))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<RawClaimRule, E> {
+                equals(ScalarVisitor.visit_f64(value))
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<RawClaimRule, E> {
+                equals(ScalarVisitor.visit_str(value))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<RawClaimRule, A::Error> {
+                Err(A::Error::custom(
+                    "a list is not a matcher; write {\"in\": [...]}",
+                ))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawClaimRule, A::Error> {
+                let Matchers {
+                    equals,
+                    not_equals,
+                    one_of,
+                    none_of,
+                    matches,
+                } = Deserialize::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(RawClaimRule {
+                    equals,
+                    not_equals,
+                    one_of,
+                    none_of,
+                    matches,
+                })
+            }
+        }
+
+        fn equals<E>(scalar: Result<Scalar, E>) -> Result<RawClaimRule, E> {
+            Ok(RawClaimRule {
+                equals: Some(scalar?),
+                ..RawClaimRule::default()
+            })
+        }
+
+        deserializer.deserialize_any(ClaimRuleVisitor)
+    }
+}
+
+/// A scalar by its text, as claims are compared (see [`crate::token::scalar_text`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Scalar(pub(super) String);
+
+struct ScalarVisitor;
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+impl Visitor<'_> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, a number or a boolean")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Scalar, E> {
+        crate::token::scalar_text(&Value::from(value))
+            .map(|text| Scalar(text.into_owned()))
+            .ok_or_else(|| E::custom("the number is too large to be compared exactly"))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Scalar, E> {
+        Ok(Scalar(value.into()))
+    }
+}
+
+/// One value, or a list of them.
+#[derive(Debug)]
+pub(super) struct OneOrMany<T> {
+    pub(super) items: Vec<T>,
+    /// Whether it was written as a list, which decides how its parts are named in errors.
+    pub(super) is_list: bool,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrManyVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
+            type Value = OneOrMany<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("one value or a list of them")
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<OneOrMany<T>, E> {
+                let text: StrDeserializer<'_, E> = value.into_deserializer();
+                Ok(OneOrMany {
+                    items: vec![T::deserialize(text)?],
+                    is_list: false,
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMany<T>, A::Error> {
+                let item = T::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(OneOrMany {
+                    items: vec![item],
+                    is_list: false,
+                })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany<T>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(OneOrMany {
+                    items,
+                    is_list: true,
+                })
+            }
+        }
+
+        deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
+    }
+}

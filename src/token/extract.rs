@@ -1,0 +1,226 @@
+//! Finding the token: in the one header that the policy names, and nowhere else.
+
+use crate::reason::{Reason, Refusal};
+use crate::request::HeaderMap;
+
+/// The header that carries the token, as the policy names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carrier {
+    /// The header's name in lower case.
+    pub header: String,
+    /// Whether the upstream gets it too.
+    pub forward: bool,
+}
+
+const AUTHORIZATION: &str = "authorization";
+
+/// Takes the compact token out of the request.
+///
+/// In `authorization` it stands behind the scheme `Bearer` (RFC 6750, section 2.1); in any other header
+/// with the scheme or alone.
+///
+/// # Errors
+/// `token_missing`, `token_ambiguous` when a second one is there (a repeated header, one that the host
+/// joined with a comma, another spelling of the header's name, `Authorization` beside the policy's own
+/// header, or the query's `access_token`), `token_malformed` for bytes that no token has.
+pub fn extract<'a>(
+    carrier: &Carrier,
+    headers: &'a HeaderMap,
+    query: Option<&[u8]>,
+) -> Result<&'a str, Refusal> {
+    let mut places = headers.like(&carrier.header);
+    let first = places.next().ok_or_else(|| {
+        Refusal::new(
+            Reason::TokenMissing,
+            format!("no header {:?}", carrier.header),
+        )
+    })?;
+    if places.next().is_some() {
+        return Err(ambiguous("the token's header is there more than once"));
+    }
+    if first.name != carrier.header {
+        return Err(Refusal::new(
+            Reason::TokenMissing,
+            format!("the header is spelled otherwise than {:?}", carrier.header),
+        ));
+    }
+    if first.value.contains(&b',') {
+        return Err(ambiguous("the token's header holds a comma-joined list"));
+    }
+    let text = std::str::from_utf8(&first.value)
+        .map_err(|_| Refusal::new(Reason::TokenMalformed, "the header is not text"))?
+        .trim_matches([' ', '\t']);
+    let token = match after_bearer(text) {
+        Some(token) => token,
+        None if carrier.header == AUTHORIZATION => {
+            let detail = "the authorization header's scheme is not Bearer";
+            return Err(Refusal::new(Reason::TokenMissing, detail));
+        }
+        None => text,
+    };
+    if token.is_empty() {
+        return Err(Refusal::new(Reason::TokenMissing, "the token is empty"));
+    }
+    if carrier.header != AUTHORIZATION
+        && headers
+            .like(AUTHORIZATION)
+            .any(|header| carries_jws(&header.value))
+    {
+        return Err(ambiguous("the authorization header holds a second token"));
+    }
+    if query.is_some_and(query_carries_jws) {
+        return Err(ambiguous("the query's access_token holds a second token"));
+    }
+    Ok(token)
+}
+
+fn ambiguous(detail: &'static str) -> Refusal {
+    Refusal::new(Reason::TokenAmbiguous, detail)
+}
+
+/// What follows the scheme `Bearer`, in any case, and at least one space.
+fn after_bearer(text: &str) -> Option<&str> {
+    let (scheme, rest) = match text.split_once(' ') {
+        Some(parts) => parts,
+        None => (text, ""),
+    };
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| rest.trim_start_matches(' '))
+}
+
+/// Whether text looks like a signed JWT: three parts, the first an encoded `{"`.
+#[must_use]
+pub fn is_compact_jws(text: &str) -> bool {
+    text.starts_with("ey") && text.bytes().filter(|&byte| byte == b'.').count() == 2
+}
+
+fn carries_jws(value: &[u8]) -> bool {
+    String::from_utf8_lossy(value)
+        .split([' ', '\t', ','])
+        .any(is_compact_jws)
+}
+
+fn query_carries_jws(query: &[u8]) -> bool {
+    String::from_utf8_lossy(query)
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .any(|(name, value)| name == "access_token" && is_compact_jws(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(header: &str, headers: &[(&str, &str)], query: Option<&str>) -> Result<String, Reason> {
+        let carrier = Carrier {
+            header: header.into(),
+            forward: false,
+        };
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (String::from(*name), value.as_bytes().to_vec()))
+            .collect();
+        extract(&carrier, &headers, query.map(str::as_bytes))
+            .map(String::from)
+            .map_err(|refusal| refusal.reason)
+    }
+
+    #[test]
+    fn one_token_in_its_place_is_taken() {
+        for value in [
+            "Bearer a.b.c",
+            "bearer a.b.c",
+            "BEARER   a.b.c ",
+            " Bearer a.b.c",
+        ] {
+            assert_eq!(
+                take("authorization", &[("authorization", value)], None).unwrap(),
+                "a.b.c"
+            );
+        }
+        for value in ["a.b.c", "Bearer a.b.c"] {
+            let headers = [("x-ci-token", value), ("authorization", "Basic eyJ=")];
+            assert_eq!(
+                take("x-ci-token", &headers, Some("access_token=1")).unwrap(),
+                "a.b.c"
+            );
+        }
+    }
+
+    #[test]
+    fn none_is_missing_and_two_are_ambiguous() {
+        use Reason::{TokenAmbiguous, TokenMissing};
+        let cases: &[(&str, &[(&str, &str)], Option<&str>, Reason)] = &[
+            ("authorization", &[], None, TokenMissing),
+            (
+                "authorization",
+                &[("authorization", "")],
+                None,
+                TokenMissing,
+            ),
+            (
+                "authorization",
+                &[("authorization", "Bearer")],
+                None,
+                TokenMissing,
+            ),
+            (
+                "authorization",
+                &[("authorization", "Bearer ")],
+                None,
+                TokenMissing,
+            ),
+            (
+                "authorization",
+                &[("authorization", "Basic a.b.c")],
+                None,
+                TokenMissing,
+            ),
+            (
+                "authorization",
+                &[("authorization", "a.b.c")],
+                None,
+                TokenMissing,
+            ),
+            ("x-ci-token", &[("x_ci_token", "a.b.c")], None, TokenMissing),
+            (
+                "authorization",
+                &[("authorization", "Bearer a"), ("authorization", "Bearer b")],
+                None,
+                TokenAmbiguous,
+            ),
+            (
+                "authorization",
+                &[("authorization", "Bearer a,Bearer b")],
+                None,
+                TokenAmbiguous,
+            ),
+            (
+                "x-ci-token",
+                &[("x-ci-token", "a"), ("x_ci_token", "b")],
+                None,
+                TokenAmbiguous,
+            ),
+            (
+                "x-ci-token",
+                &[("x-ci-token", "a.b.c"), ("authorization", "Bearer eyJ.b.c")],
+                None,
+                TokenAmbiguous,
+            ),
+            (
+                "authorization",
+                &[("authorization", "Bearer a.b.c")],
+                Some("x=1&access_token=eyJ.b.c"),
+                TokenAmbiguous,
+            ),
+        ];
+        for (header, headers, query, reason) in cases {
+            assert_eq!(
+                take(header, headers, *query),
+                Err(*reason),
+                "{headers:?} {query:?}"
+            );
+        }
+    }
+}

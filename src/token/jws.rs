@@ -1,0 +1,215 @@
+//! A compact JWS (RFC 7515, section 3.1) that carries a JWT, parsed strictly and not yet believed.
+
+use super::{Claims, MAX_TOKEN_BYTES};
+use crate::json;
+use crate::reason::{Reason, Refusal};
+use ct_codecs::{Base64UrlSafeNoPadding, Decoder};
+use serde_json::{Map, Value};
+
+/// The largest encoded JOSE header. The providers' are some 150 bytes.
+const MAX_HEADER_BYTES: usize = 4 * 1024;
+
+/// What of a JOSE header is looked at.
+///
+/// `jku`, `jwk`, `x5u` and `x5c` are not: keys come from the policy's issuers only (RFC 8725, section 3.10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoseHeader {
+    /// The signature algorithm the token claims.
+    pub alg: String,
+    /// The key the token claims.
+    pub kid: Option<String>,
+}
+
+/// A parsed token. Its claims are whatever the sender wrote.
+#[derive(Debug, Clone)]
+pub struct Jws<'a> {
+    /// The token as it was sent.
+    pub compact: &'a str,
+    /// Its JOSE header.
+    pub header: JoseHeader,
+    /// Its claims, not proven.
+    pub claims: Claims,
+}
+
+impl<'a> Jws<'a> {
+    /// Parses a compact token.
+    ///
+    /// # Errors
+    /// `token_too_large` or `token_malformed`; never a word of the token in the detail.
+    pub fn parse(compact: &'a str) -> Result<Self, Refusal> {
+        if compact.len() > MAX_TOKEN_BYTES {
+            let detail = format!(
+                "{} bytes; at most {MAX_TOKEN_BYTES} are read",
+                compact.len()
+            );
+            return Err(Refusal::new(Reason::TokenTooLarge, detail));
+        }
+        let mut parts = compact.split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(malformed(
+                "it does not have the three parts of a compact JWS",
+            ));
+        };
+        if header.len() > MAX_HEADER_BYTES {
+            return Err(malformed("its JOSE header is too large"));
+        }
+        let header = object(header, "its JOSE header")?;
+        let claims = object(payload, "its payload")?;
+        decode(signature, "its signature")?;
+        Ok(Self {
+            compact,
+            header: jose_header(&header)?,
+            claims: Claims::new(claims),
+        })
+    }
+}
+
+fn jose_header(header: &Map<String, Value>) -> Result<JoseHeader, Refusal> {
+    // RFC 7515, section 4.1.11: an extension that is marked critical and not understood refuses. None
+    // is understood here, `b64` (RFC 7797) least of all.
+    if header.contains_key("crit") || header.contains_key("b64") {
+        return Err(malformed(
+            "its JOSE header demands an extension (crit, b64)",
+        ));
+    }
+    if header.contains_key("enc") || header.contains_key("zip") {
+        return Err(malformed("its JOSE header is that of a JWE"));
+    }
+    match header.get("typ") {
+        None => {}
+        Some(Value::String(typ)) if typ.eq_ignore_ascii_case("JWT") => {}
+        Some(_) => return Err(malformed("its typ is not JWT")),
+    }
+    let Some(Value::String(alg)) = header.get("alg") else {
+        return Err(malformed("its JOSE header has no alg"));
+    };
+    let kid = match header.get("kid") {
+        None => None,
+        Some(Value::String(kid)) => Some(kid.clone()),
+        Some(_) => return Err(malformed("its kid is not a string")),
+    };
+    Ok(JoseHeader {
+        alg: alg.clone(),
+        kid,
+    })
+}
+
+fn object(part: &str, what: &'static str) -> Result<Map<String, Value>, Refusal> {
+    match json::parse(&decode(part, what)?) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(malformed(format!("{what} is not a JSON object"))),
+        Err(error) if error.is_data() => Err(malformed(format!(
+            "{what} repeats a member or nests too deep"
+        ))),
+        Err(_) => Err(malformed(format!("{what} is not JSON"))),
+    }
+}
+
+fn decode(part: &str, what: &'static str) -> Result<Vec<u8>, Refusal> {
+    Base64UrlSafeNoPadding::decode_to_vec(part, None)
+        .map_err(|_| malformed(format!("{what} is not unpadded base64url")))
+}
+
+fn malformed(detail: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+    Refusal::new(Reason::TokenMalformed, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ct_codecs::Encoder;
+
+    fn encode(text: &str) -> String {
+        Base64UrlSafeNoPadding::encode_to_string(text).unwrap()
+    }
+
+    fn token(header: &str, payload: &str) -> String {
+        format!("{}.{}.c2ln", encode(header), encode(payload))
+    }
+
+    #[track_caller]
+    fn refused(compact: &str) -> String {
+        let refusal = Jws::parse(compact).unwrap_err();
+        assert_eq!(refusal.reason, Reason::TokenMalformed, "{compact}");
+        refusal.detail.into_owned()
+    }
+
+    #[test]
+    fn a_plain_token_is_parsed() {
+        let compact = token(
+            r#"{"alg":"RS256","typ":"jwt","kid":"k","jku":"https://evil"}"#,
+            r#"{"iss":"i"}"#,
+        );
+        let jws = Jws::parse(&compact).unwrap();
+        assert_eq!(
+            jws.header,
+            JoseHeader {
+                alg: "RS256".into(),
+                kid: Some("k".into())
+            }
+        );
+        assert_eq!(jws.claims.text("iss").unwrap(), "i");
+    }
+
+    #[test]
+    fn an_unsecured_jws_parses_so_that_its_alg_is_what_refuses_it() {
+        let compact = format!("{}.{}.", encode(r#"{"alg":"none"}"#), encode("{}"));
+        assert_eq!(Jws::parse(&compact).unwrap().header.alg, "none");
+    }
+
+    #[test]
+    fn other_shapes_are_refused() {
+        for compact in ["", ".", "..", "a.b", "a.b.c.d", "a.b.c.d.e", "...."] {
+            refused(compact);
+        }
+        for header in [
+            "[]",
+            "{}",
+            "x",
+            r#"{"alg":1}"#,
+            r#"{"alg":"RS256","alg":"none"}"#,
+            r#"{"alg":"RS256","crit":["exp"]}"#,
+            r#"{"alg":"RS256","crit":[]}"#,
+            r#"{"alg":"RS256","b64":false}"#,
+            r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#,
+            r#"{"alg":"RS256","zip":"DEF"}"#,
+            r#"{"alg":"RS256","typ":"logout+jwt"}"#,
+            r#"{"alg":"RS256","typ":7}"#,
+            r#"{"alg":"RS256","kid":["../../key"]}"#,
+        ] {
+            refused(&token(header, "{}"));
+        }
+        for payload in ["", "[]", "\"x\"", r#"{"aud":1,"aud":2}"#] {
+            refused(&token(r#"{"alg":"RS256"}"#, payload));
+        }
+    }
+
+    #[test]
+    fn base64url_is_read_in_one_way_only() {
+        let good = token(r#"{"alg":"RS256"}"#, r#"{"a":1}"#);
+        let (head, _) = good.rsplit_once('.').unwrap();
+        assert!(Jws::parse(&format!("{head}.c2k")).is_ok());
+        // Padded, with the other alphabet, white space, a line break, and a tail whose unused bits are set.
+        for signature in [
+            "c2k=", "c2k+", "c2/p", "c2 k", "c2k\n", "\tc2k", "c2l", "c", "c2ké",
+        ] {
+            assert!(
+                refused(&format!("{head}.{signature}")).contains("signature"),
+                "{signature:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn size_is_looked_at_before_anything_else() {
+        let huge = "x".repeat(MAX_TOKEN_BYTES + 1);
+        assert_eq!(Jws::parse(&huge).unwrap_err().reason, Reason::TokenTooLarge);
+        let header = format!(
+            r#"{{"alg":"RS256","kid":"{}"}}"#,
+            "k".repeat(MAX_HEADER_BYTES)
+        );
+        assert!(refused(&token(&header, "{}")).contains("too large"));
+    }
+}
