@@ -69,6 +69,22 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
     .ok_or_else(refuse)
 }
 
+/// Writes a span as [`parse_span`] reads it, in the largest unit that leaves no rest.
+pub(crate) fn span_text(span: Duration) -> String {
+    let millis = span.as_millis();
+    for (unit, each) in [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+    ] {
+        if millis.is_multiple_of(each) && (millis >= each || unit == "s") {
+            return format!("{}{unit}", millis.checked_div(each).unwrap_or_default());
+        }
+    }
+    format!("{millis}ms")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,11 +99,9 @@ mod tests {
             ("2h", 7_200_000),
             ("1d", 86_400_000),
         ] {
-            assert_eq!(
-                parse_span(text).unwrap(),
-                Duration::from_millis(millis),
-                "{text}"
-            );
+            let span = Duration::from_millis(millis);
+            assert_eq!(parse_span(text).unwrap(), span, "{text}");
+            assert_eq!(span_text(span), text);
         }
         for text in [
             "",

@@ -12,6 +12,9 @@ pub(super) trait Host {
     /// What can be done about a client's headers.
     fn header_power(&self) -> HeaderPower;
 
+    /// Whether the headers are all that there are, by the number that the callback was told.
+    fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool;
+
     /// Whether the upstream sees a path that the filter sets.
     fn path_can_be_rewritten(&self) -> bool;
 
@@ -35,6 +38,10 @@ impl Host for Envoy {
 
     fn header_power(&self) -> HeaderPower {
         HeaderPower::Remove
+    }
+
+    fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool {
+        headers.iter().count() >= told
     }
 
     fn path_can_be_rewritten(&self) -> bool {
@@ -66,6 +73,16 @@ impl Host for Restricted {
 
     fn header_power(&self) -> HeaderPower {
         HeaderPower::OverwriteOnce
+    }
+
+    /// Kong shows a hundred, pseudo-headers included, and forwards the rest unseen; it counts those that
+    /// were sent.
+    fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool {
+        headers
+            .iter()
+            .filter(|header| !header.name.starts_with(':'))
+            .count()
+            >= told
     }
 
     fn path_can_be_rewritten(&self) -> bool {

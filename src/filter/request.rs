@@ -31,7 +31,7 @@ impl RequestFilter {
 impl Context for RequestFilter {}
 
 impl HttpContext for RequestFilter {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_request_headers(&mut self, told: usize, _: bool) -> Action {
         // A time that cannot be had is no time at all, at which nothing is valid yet.
         let now = now().unwrap_or(UnixTime::from_secs(0));
         let Some(route) = self.route.as_deref() else {
@@ -43,7 +43,7 @@ impl HttpContext for RequestFilter {
                 let refusal = Refusal::new(Reason::ConfigInvalid, "the configuration has errors");
                 Err(Box::new(Decision::refuse(None, refusal, id, now)))
             }
-            Some(policy) => handle(route, policy, id, now),
+            Some(policy) => handle(route, policy, told, id, now),
         };
         match outcome {
             Ok(()) => Action::Continue,
@@ -76,6 +76,7 @@ impl HttpContext for RequestFilter {
 fn handle<'p>(
     route: &Route,
     policy: &'p Policy,
+    told: usize,
     id: crate::gate::DecisionId,
     now: UnixTime,
 ) -> Result<(), Box<Decision<'p>>> {
@@ -87,6 +88,10 @@ fn handle<'p>(
         ))
     };
     let headers = request_headers().map_err(failed)?;
+    if !route.host.shows_all(&headers, told) {
+        let detail = "the request has more headers than the gateway shows";
+        return Err(refused(Refusal::new(Reason::HeaderReserved, detail)));
+    }
     let plan = neutralise(
         &headers,
         &policy.headers,

@@ -13,7 +13,7 @@ use super::raw::{
 };
 use crate::json;
 use crate::keys::{JwksSource, JwksUri, KeySet};
-use crate::time::parse_span;
+use crate::time::{parse_span, span_text};
 use crate::token::{Algorithm, Carrier};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -64,6 +64,12 @@ impl Policy {
                 format!("the configuration is not JSON that can be read in one way only: {error}"),
             )
         })?;
+        if !value.is_object() {
+            return Err(one(
+                String::new(),
+                "the configuration is not a JSON object".into(),
+            ));
+        }
         let mut canonical = String::new();
         json::canonical(&value, &mut canonical);
         let raw: RawPolicy = serde_path_to_error::deserialize(value).map_err(|error| {
@@ -518,12 +524,29 @@ impl Checker {
 
     fn claim(&mut self, path: &str, raw: RawClaimRule) -> ClaimTest {
         let texts = |list: Vec<Scalar>| list.into_iter().map(|scalar| scalar.0).collect::<Vec<_>>();
+        let lists_nothing = [
+            ("in", raw.one_of.as_ref().is_some_and(Vec::is_empty)),
+            ("not_in", raw.none_of.as_ref().is_some_and(Vec::is_empty)),
+            (
+                "matches",
+                raw.matches
+                    .as_ref()
+                    .is_some_and(|globs| globs.items.is_empty()),
+            ),
+        ];
+        for (name, _) in lists_nothing.into_iter().filter(|(_, empty)| *empty) {
+            self.error(
+                format!("{path}.{name}"),
+                "is empty; list at least one value",
+            );
+        }
         let matches = raw.matches.map(|globs| {
-            let mut compiled = Vec::new();
-            for text in &globs.items {
-                compiled.extend(self.ok(&format!("{path}.matches"), ClaimGlob::parse(text)));
-            }
-            compiled
+            let path = format!("{path}.matches");
+            globs
+                .items
+                .iter()
+                .filter_map(|text| self.ok(&path, ClaimGlob::parse(text)))
+                .collect()
         });
         let test = ClaimTest {
             equals: raw.equals.map(|scalar| scalar.0),
@@ -534,19 +557,6 @@ impl Checker {
         };
         if test == ClaimTest::default() {
             self.error(path, "asks for nothing; write a value, or one of equals, not_equals, in, not_in, matches");
-        }
-        let is_empty = |list: &Option<Vec<String>>| list.as_ref().is_some_and(Vec::is_empty);
-        for (name, empty) in [
-            ("in", is_empty(&test.one_of)),
-            ("not_in", is_empty(&test.none_of)),
-            ("matches", test.matches.as_ref().is_some_and(Vec::is_empty)),
-        ] {
-            if empty {
-                self.error(
-                    format!("{path}.{name}"),
-                    "is empty; list at least one value",
-                );
-            }
         }
         test
     }
@@ -578,11 +588,8 @@ impl Checker {
         };
         let span = self.ok(path, parse_span(&text))?;
         if !accepted.contains(&span) {
-            let (least, most) = (accepted.start(), accepted.end());
-            self.error(
-                path,
-                format!("{text:?} is not between {least:?} and {most:?}"),
-            );
+            let (least, most) = (span_text(*accepted.start()), span_text(*accepted.end()));
+            self.error(path, format!("{text:?} is not between {least} and {most}"));
             return None;
         }
         Some(span)

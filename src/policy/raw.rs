@@ -37,30 +37,44 @@ pub(super) enum RawMode {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawIssuer {
+    #[serde(default, deserialize_with = "present")]
     pub(super) preset: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) issuer: Option<String>,
     pub(super) audience: OneOrMany<String>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) algorithms: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) tenant_claims: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) leeway: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) max_lifetime: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) jwks: Option<RawJwks>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) keys: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawJwks {
+    #[serde(default, deserialize_with = "present")]
     pub(super) uri: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) cluster: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) refresh: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) timeout: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) max_stale: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawToken {
+    #[serde(default, deserialize_with = "present")]
     pub(super) header: Option<String>,
     #[serde(default)]
     pub(super) forward: bool,
@@ -69,6 +83,7 @@ pub(super) struct RawToken {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHeaders {
+    #[serde(default, deserialize_with = "present")]
     pub(super) prefix: Option<String>,
 }
 
@@ -84,8 +99,11 @@ pub(super) struct RawRule {
     pub(super) id: String,
     #[serde(default)]
     pub(super) effect: RawEffect,
+    #[serde(default, deserialize_with = "present")]
     pub(super) roles: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) methods: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) paths: Option<Vec<String>>,
     #[serde(default)]
     pub(super) claims: BTreeMap<String, RawClaimRule>,
@@ -102,7 +120,9 @@ pub(super) enum RawEffect {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAudit {
+    #[serde(default, deserialize_with = "present")]
     pub(super) detail: Option<RawDetail>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) client: Option<RawClient>,
 }
 
@@ -121,6 +141,14 @@ pub(super) enum RawClient {
     Conditions,
 }
 
+/// A member that is written. One that is null is an error: taken for one that is left out, it would widen
+/// what the author narrowed.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// What is asked of one claim: a scalar (short for `equals`), or matchers that must all hold.
 #[derive(Debug, Default)]
 pub(super) struct RawClaimRule {
@@ -136,12 +164,17 @@ impl<'de> Deserialize<'de> for RawClaimRule {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Matchers {
+            #[serde(default, deserialize_with = "present")]
             equals: Option<Scalar>,
+            #[serde(default, deserialize_with = "present")]
             not_equals: Option<Scalar>,
             #[serde(rename = "in")]
+            #[serde(default, deserialize_with = "present")]
             one_of: Option<Vec<Scalar>>,
             #[serde(rename = "not_in")]
+            #[serde(default, deserialize_with = "present")]
             none_of: Option<Vec<Scalar>>,
+            #[serde(default, deserialize_with = "present")]
             matches: Option<OneOrMany<String>>,
         }
 

@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn none_is_missing_and_two_are_ambiguous() {
         use Reason::{TokenAmbiguous, TokenMissing};
-        let cases: &[(&str, &[(&str, &str)], Option<&str>, Reason)] = &[
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>, Reason);
+        let cases: &[Case<'_>] = &[
             ("authorization", &[], None, TokenMissing),
             (
                 "authorization",

@@ -1,0 +1,330 @@
+//! A real Envoy with the gate in it.
+//!
+//! [`Envoy::start`] writes a bootstrap, runs the binary and comes back when its listeners take connections. All ports
+//! are Envoy's own choice, so instances never clash; nothing is shared between them. The process is gone when its
+//! handle is, whatever ends the handle.
+
+mod admin;
+mod binary;
+mod bootstrap;
+mod process;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::client;
+use admin::Admin;
+pub use admin::Stats;
+pub use binary::{EnvoyBinary, LocateError};
+use process::Process;
+
+/// How long to wait between two looks at a process that isn't ready yet.
+const POLL: Duration = Duration::from_millis(10);
+
+/// How much of the log goes into an error.
+const LOG_TAIL_LINES: usize = 40;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct EnvoyConfig {
+    /// The listeners, each with its own configuration of the gate.
+    pub listeners: Vec<Listener>,
+    /// The gate's module. Needed as soon as a listener has a configuration.
+    pub wasm: PathBuf,
+    /// Where all listeners route to: the cluster `upstream`.
+    pub upstream: SocketAddr,
+    /// The cluster `issuer`, which a policy can name as the place to fetch keys from.
+    pub issuer: SocketAddr,
+    /// The number of worker threads.
+    pub concurrency: u32,
+    /// Envoy's log level, or a list such as `info,wasm:debug`.
+    pub log_level: String,
+    /// How long the start may take.
+    pub start_timeout: Duration,
+}
+
+impl EnvoyConfig {
+    /// One worker, log level `info`, no listeners, and the module at `dist/jobgate.wasm`.
+    pub fn new(upstream: SocketAddr, issuer: SocketAddr) -> Self {
+        Self {
+            listeners: Vec::new(),
+            wasm: crate::repository().join("dist/jobgate.wasm"),
+            upstream,
+            issuer,
+            concurrency: 1,
+            log_level: "info".to_owned(),
+            // V8 compiles the module once per VM, on a machine that may be busy with other tests.
+            start_timeout: Duration::from_secs(60),
+        }
+    }
+
+    /// Adds a listener.
+    #[must_use]
+    pub fn listener(mut self, listener: Listener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+}
+
+/// A listener, its HTTP options and the gate on it.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its name, unique in the configuration; also that of its route.
+    pub name: String,
+    /// The gate's configuration; no filter at all without one.
+    pub jobgate: Option<GateConfig>,
+    /// What Envoy does to a path before the gate sees it.
+    pub paths: PathOptions,
+}
+
+impl Listener {
+    /// A listener without the gate and with Envoy's defaults.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            jobgate: None,
+            paths: PathOptions::default(),
+        }
+    }
+
+    /// Puts the gate on it.
+    #[must_use]
+    pub fn jobgate(mut self, configuration: impl Into<GateConfig>) -> Self {
+        self.jobgate = Some(configuration.into());
+        self
+    }
+
+    /// Sets what Envoy does to paths.
+    #[must_use]
+    pub fn paths(mut self, paths: PathOptions) -> Self {
+        self.paths = paths;
+        self
+    }
+}
+
+/// The gate's configuration.
+#[derive(Clone, Debug)]
+pub enum GateConfig {
+    /// As a document.
+    Json(Value),
+    /// As its bare text, which may be no document at all.
+    Raw(String),
+}
+
+impl From<Value> for GateConfig {
+    fn from(document: Value) -> Self {
+        Self::Json(document)
+    }
+}
+
+impl GateConfig {
+    fn text(&self) -> String {
+        match self {
+            Self::Json(document) => document.to_string(),
+            Self::Raw(text) => text.clone(),
+        }
+    }
+}
+
+/// What Envoy does to a path before any filter sees it. The default is nothing, as is Envoy's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PathOptions {
+    /// Resolves dot segments (`normalize_path`).
+    pub normalize: bool,
+    /// Merges repeated slashes (`merge_slashes`).
+    pub merge_slashes: bool,
+    /// What becomes of `%2F` and `%5C` (`path_with_escaped_slashes_action`).
+    pub escaped_slashes: EscapedSlashes,
+}
+
+/// What becomes of `%2F` and `%5C` in a path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EscapedSlashes {
+    /// They stay as they are.
+    #[default]
+    Keep,
+    /// The request is refused with 400.
+    Reject,
+    /// The client is redirected to the path without the escapes.
+    UnescapeAndRedirect,
+    /// The request goes on with the path without the escapes.
+    UnescapeAndForward,
+}
+
+/// Why Envoy doesn't run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The binary isn't there.
+    #[error(transparent)]
+    Locate(#[from] LocateError),
+    /// The module isn't there.
+    #[error("there is no module at {}: run `make dist`", .0.display())]
+    NoModule(PathBuf),
+    /// The files couldn't be written, or the process not be started.
+    #[error("Envoy could not be started: {0}")]
+    Io(#[from] io::Error),
+    /// It ended while it was starting: it refuses its configuration, as a rule.
+    #[error("Envoy ended with {status} while it was starting; the end of its log:\n{log}")]
+    Ended {
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// It wasn't ready in time.
+    #[error("Envoy was not ready within {timeout:?}; the end of its log:\n{log}")]
+    Timeout {
+        /// How long it was given.
+        timeout: Duration,
+        /// The last lines of its log.
+        log: String,
+    },
+}
+
+/// A running Envoy. Dropping it kills the process.
+#[derive(Debug)]
+pub struct Envoy {
+    // Before the directory: the process ends before its files go.
+    process: Process,
+    admin: Admin,
+    listeners: BTreeMap<String, SocketAddr>,
+    directory: TempDir,
+}
+
+impl Envoy {
+    /// Starts the Envoy that [`EnvoyBinary::locate`] finds.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it refuses its configuration, or it isn't ready in time.
+    pub fn start(config: &EnvoyConfig) -> Result<Self, StartError> {
+        Self::start_with(&EnvoyBinary::locate()?, config)
+    }
+
+    /// Starts the given Envoy.
+    ///
+    /// # Errors
+    ///
+    /// If it refuses its configuration or isn't ready in time.
+    pub fn start_with(binary: &EnvoyBinary, config: &EnvoyConfig) -> Result<Self, StartError> {
+        let gated = config
+            .listeners
+            .iter()
+            .any(|listener| listener.jobgate.is_some());
+        if gated && !config.wasm.is_file() {
+            return Err(StartError::NoModule(config.wasm.clone()));
+        }
+        let deadline = Instant::now() + config.start_timeout;
+        let directory = tempfile::Builder::new()
+            .prefix("jobgate-envoy-")
+            .tempdir()?;
+        let bootstrap = bootstrap::bootstrap(config).to_string();
+        fs::write(directory.path().join(BOOTSTRAP), bootstrap)?;
+        let mut process = Process::spawn(binary, config, directory.path())?;
+
+        loop {
+            if let Some((admin, listeners)) = ready(directory.path(), config) {
+                return Ok(Self {
+                    process,
+                    admin,
+                    listeners,
+                    directory,
+                });
+            }
+            if let Some(status) = process.ended()? {
+                return Err(StartError::Ended {
+                    status,
+                    log: log_tail(directory.path()),
+                });
+            }
+            if Instant::now() >= deadline {
+                return Err(StartError::Timeout {
+                    timeout: config.start_timeout,
+                    log: log_tail(directory.path()),
+                });
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// The address of a listener.
+    ///
+    /// # Panics
+    ///
+    /// If no listener has this name.
+    pub fn addr(&self, listener: &str) -> SocketAddr {
+        match self.listeners.get(listener) {
+            Some(addr) => *addr,
+            None => panic!(
+                "there is no listener {listener:?} but {:?}",
+                self.listeners.keys()
+            ),
+        }
+    }
+
+    /// The address of the admin interface.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin.addr()
+    }
+
+    /// Envoy's counters and gauges as they are now.
+    ///
+    /// # Errors
+    ///
+    /// If Envoy doesn't answer.
+    pub fn stats(&self) -> Result<Stats, client::Error> {
+        self.admin.stats()
+    }
+
+    /// Everything that Envoy has logged, the gate's lines among it.
+    pub fn log_text(&self) -> String {
+        log_text(self.directory.path())
+    }
+
+    /// The id of the process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+}
+
+/// The names of the files in an instance's directory.
+const BOOTSTRAP: &str = "bootstrap.json";
+const ADMIN_ADDRESS: &str = "admin-address";
+const LOG: &str = "envoy.log";
+
+/// The admin interface and the listeners' addresses, once all of them take connections.
+fn ready(
+    directory: &std::path::Path,
+    config: &EnvoyConfig,
+) -> Option<(Admin, BTreeMap<String, SocketAddr>)> {
+    // Envoy writes the file when it has bound the port; it may be seen half-written, and then it doesn't parse.
+    let address = fs::read_to_string(directory.join(ADMIN_ADDRESS)).ok()?;
+    let admin = Admin::new(address.trim().parse().ok()?);
+    if !admin.ready() {
+        return None;
+    }
+    let listeners = admin.listeners()?;
+    let all = config
+        .listeners
+        .iter()
+        .all(|listener| listeners.contains_key(&listener.name));
+    all.then_some((admin, listeners))
+}
+
+fn log_text(directory: &std::path::Path) -> String {
+    // The log can hold bytes of a request, so it need not be UTF-8.
+    let bytes = fs::read(directory.join(LOG)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn log_tail(directory: &std::path::Path) -> String {
+    let log = log_text(directory);
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+}

@@ -1,0 +1,33 @@
+//! The world around the gate, for its tests.
+//!
+//! - [`keys`] and [`mint`]: a CI provider's keys and its jobs' tokens, good and bad.
+//! - [`issuer`]: the provider itself, which publishes the keys, rotates them, and fails on demand.
+//! - [`upstream`]: the service behind the gate, which remembers what reached it.
+//! - [`envoy`]: a real Envoy with the gate in it.
+//! - [`client`]: a client that sends exactly what it is told to.
+//! - [`case`]: the cases that the core, the in-process host and the gateways are all run through.
+//! - [`configurations`]: configurations that are wrong, and what the gate must say of each.
+
+use std::path::{Path, PathBuf};
+
+pub mod case;
+pub mod client;
+pub mod configurations;
+pub mod envoy;
+pub mod issuer;
+pub mod keys;
+pub mod mint;
+mod server;
+pub mod upstream;
+
+/// The repository's root, where the module and the virtual environment are.
+///
+/// # Panics
+///
+/// Never: this crate's folder is in the repository.
+pub fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent()
+        .expect("this crate's folder has a parent")
+        .to_owned()
+}

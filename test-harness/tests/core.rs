@@ -1,0 +1,159 @@
+//! The shared cases through the core, natively: no host, no network, no clock.
+
+use jobgate::audit::{answer, record, upstream_headers};
+use jobgate::gate::{Decision, DecisionId, Request, judge};
+use jobgate::keys::KeyRing;
+use jobgate::policy::Policy;
+use jobgate::reason::{Reason, Refusal};
+use jobgate::request::{HeaderMap, HeaderPower, neutralise};
+use jobgate::time::UnixTime;
+use jobgate_harness::case::{
+    self, Case, CaseFile, Forwarded, Host, KeyState, Observed, Outcome, Placeholders,
+};
+use jobgate_harness::configurations;
+use jobgate_harness::mint::Minter;
+use jobgate_harness::repository;
+
+const NOW: u64 = 1_800_000_000;
+const ISSUER: &str = "https://ci.example";
+const AUDIENCE: &str = "https://deploy.acme.example";
+
+fn placeholders() -> Placeholders {
+    Placeholders {
+        issuer: ISSUER.to_owned(),
+        audience: AUDIENCE.to_owned(),
+        jwks_uri: format!("{ISSUER}/.well-known/jwks"),
+    }
+}
+
+/// What the shell does, without a host: neutralise, judge, and put the decision's headers on the request.
+fn run(file: &CaseFile, case: &Case, minter: &Minter, token: Option<&str>) -> Observed {
+    let now = UnixTime::from_secs(NOW);
+    let id = DecisionId::new(now, 1, 1);
+    let configuration = file.policies[&case.policy]
+        .fill(&placeholders())
+        .to_string();
+    let policy = match Policy::from_json(configuration.as_bytes()) {
+        Ok(policy) => policy,
+        Err(_) => {
+            let refusal = Refusal::new(Reason::ConfigInvalid, "the configuration has errors");
+            return observe(&Decision::refuse(None, refusal, id, now), None);
+        }
+    };
+    let mut keys = KeyRing::new(&policy.issuers);
+    if case.keys == KeyState::Available {
+        for (_, store) in keys.stores_mut() {
+            store.poll(now).expect("the first fetch is wanted at once");
+            store.finish(Ok(minter.jwks().to_string().as_bytes()), now);
+        }
+    }
+    let headers: HeaderMap = case
+        .request
+        .headers_with(token)
+        .into_iter()
+        .map(|(name, value)| {
+            (
+                String::from_utf8(name).expect("hosts pass on ASCII names only"),
+                value,
+            )
+        })
+        .collect();
+    let carrier = &policy.carrier.header;
+    let plan = match neutralise(&headers, &policy.headers, carrier, HeaderPower::Remove) {
+        Ok(plan) => plan,
+        Err(refusal) => return observe(&Decision::refuse(Some(&policy), refusal, id, now), None),
+    };
+    let request = Request {
+        headers: &headers,
+        method: case.request.method.as_bytes(),
+        target: case.request.path.as_bytes(),
+        path_can_be_rewritten: true,
+    };
+    let decision = judge(&policy, &mut keys, request, id, now);
+    if decision.blocks() {
+        return observe(&decision, None);
+    }
+    let set = upstream_headers(&decision);
+    let kept = headers
+        .iter()
+        .filter(|header| !plan.remove.contains(&header.name))
+        .filter(|header| !decision.strip_token || header.name != *carrier)
+        .map(|header| {
+            (
+                header.name.clone(),
+                String::from_utf8_lossy(&header.value).into_owned(),
+            )
+        });
+    let target = decision
+        .rewritten_target()
+        .unwrap_or_else(|| case.request.path.clone().into_bytes());
+    let forwarded = Forwarded {
+        target: String::from_utf8(target).expect("a path that passes is ASCII"),
+        headers: kept
+            .chain(
+                set.iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.clone())),
+            )
+            .collect(),
+    };
+    observe(&decision, Some(forwarded))
+}
+
+fn observe(decision: &Decision<'_>, upstream: Option<Forwarded>) -> Observed {
+    let answer = answer(decision);
+    let problem: Option<serde_json::Value> = answer
+        .as_ref()
+        .map(|answer| serde_json::from_str(&answer.body).expect("a problem document is JSON"));
+    Observed {
+        status: answer.map_or(200, |answer| answer.status),
+        code: problem.map(|problem| problem["code"].as_str().unwrap_or_default().to_owned()),
+        upstream,
+        record: record(decision, Some("a-route")),
+    }
+}
+
+#[test]
+fn every_case_is_decided_as_it_says() {
+    let files =
+        case::load_all(&repository().join("test-harness/cases")).expect("the case files are sound");
+    let minter = Minter::new(ISSUER, AUDIENCE);
+    let with = placeholders();
+    let mut failures = Vec::new();
+    let mut run_cases = 0;
+    for file in &files {
+        for case in &file.cases {
+            let Outcome::Expect(expect) = case.expected_on(Host::Core) else {
+                continue;
+            };
+            run_cases += 1;
+            let token = case.token(&with).map(|spec| minter.mint(&spec, NOW));
+            let seen = run(file, case, &minter, token.as_deref());
+            for difference in expect.differences(&seen, token.as_deref(), &with, Host::Core) {
+                failures.push(format!("{}: {}: {difference}", file.name, case.name));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    println!("{run_cases} cases");
+    assert!(run_cases >= 120, "only {run_cases} cases were run");
+}
+
+#[test]
+fn every_wrong_configuration_is_named_with_its_place_and_remedy() {
+    let mut failures = Vec::new();
+    for wrong in configurations::load().expect("configurations.yaml is sound") {
+        match Policy::from_json(wrong.document.as_bytes()) {
+            Ok(_) => failures.push(format!("{}: it was accepted", wrong.name)),
+            Err(errors) => {
+                let said: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
+                if said != wrong.errors {
+                    failures.push(format!(
+                        "{}:\n  said {said:?}\n  not  {:?}",
+                        wrong.name, wrong.errors
+                    ));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
