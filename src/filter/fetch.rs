@@ -39,17 +39,11 @@ impl Fetcher {
     }
 
     /// Takes the answer of a fetch.
-    pub(super) fn on_response(
-        &mut self,
-        route: &Route,
-        call: u32,
-        headers: usize,
-        body_size: usize,
-    ) {
+    pub(super) fn on_response(&mut self, route: &Route, call: u32, body_size: usize) {
         let Some(issuer) = self.calls.remove(&call) else {
             return;
         };
-        let answer = read(headers, body_size);
+        let answer = read(body_size);
         let (Ok(now), Ok(mut keys)) = (now(), route.keys.try_borrow_mut()) else {
             return;
         };
@@ -80,7 +74,7 @@ fn send(fetch: &Fetch) -> Result<u32, FetchError> {
 }
 
 /// The body of the answer to the call that is being told of.
-fn read(headers: usize, body_size: usize) -> Result<Vec<u8>, FetchError> {
+fn read(body_size: usize) -> Result<Vec<u8>, FetchError> {
     let header = |name: &str| {
         hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name)
             .ok()
@@ -88,7 +82,7 @@ fn read(headers: usize, body_size: usize) -> Result<Vec<u8>, FetchError> {
             .map(|value| String::from_utf8_lossy(&value).into_owned())
     };
     let status = match header(":status") {
-        Some(status) if headers > 0 => status,
+        Some(status) => status,
         // Kong says why in a header of its own.
         _ => {
             let why =

@@ -58,6 +58,12 @@ impl Policy {
     /// Everything that is wrong with it: the first error if it is not of the right shape, else all there are.
     pub fn from_json(document: &[u8]) -> Result<Self, ConfigErrors> {
         let one = |path: String, message: String| ConfigErrors(vec![ConfigError { path, message }]);
+        if document.is_empty() {
+            return Err(one(
+                String::new(),
+                "there is no configuration; write issuers and rules".into(),
+            ));
+        }
         let value = json::parse(document).map_err(|error| {
             one(
                 String::new(),

@@ -41,6 +41,8 @@ pub struct EnvoyConfig {
     pub upstream: SocketAddr,
     /// The cluster `issuer`, which a policy can name as the place to fetch keys from.
     pub issuer: SocketAddr,
+    /// Further clusters, by name: other issuers.
+    pub clusters: BTreeMap<String, SocketAddr>,
     /// The number of worker threads.
     pub concurrency: u32,
     /// Envoy's log level, or a list such as `info,wasm:debug`.
@@ -50,13 +52,14 @@ pub struct EnvoyConfig {
 }
 
 impl EnvoyConfig {
-    /// One worker, log level `info`, no listeners, and the module at `dist/jobgate.wasm`.
+    /// One worker, log level `info`, no listeners, no further clusters, and the module at `dist/jobgate.wasm`.
     pub fn new(upstream: SocketAddr, issuer: SocketAddr) -> Self {
         Self {
             listeners: Vec::new(),
             wasm: crate::repository().join("dist/jobgate.wasm"),
             upstream,
             issuer,
+            clusters: BTreeMap::new(),
             concurrency: 1,
             log_level: "info".to_owned(),
             // V8 compiles the module once per VM, on a machine that may be busy with other tests.
@@ -68,6 +71,13 @@ impl EnvoyConfig {
     #[must_use]
     pub fn listener(mut self, listener: Listener) -> Self {
         self.listeners.push(listener);
+        self
+    }
+
+    /// Adds a cluster.
+    #[must_use]
+    pub fn cluster(mut self, name: impl Into<String>, to: SocketAddr) -> Self {
+        self.clusters.insert(name.into(), to);
         self
     }
 }
@@ -115,20 +125,13 @@ pub enum GateConfig {
     Json(Value),
     /// As its bare text, which may be no document at all.
     Raw(String),
+    /// As a document that Envoy is given as a `google.protobuf.Struct`, not as text.
+    Struct(Value),
 }
 
 impl From<Value> for GateConfig {
     fn from(document: Value) -> Self {
         Self::Json(document)
-    }
-}
-
-impl GateConfig {
-    fn text(&self) -> String {
-        match self {
-            Self::Json(document) => document.to_string(),
-            Self::Raw(text) => text.clone(),
-        }
     }
 }
 
@@ -285,6 +288,11 @@ impl Envoy {
     /// Everything that Envoy has logged, the gate's lines among it.
     pub fn log_text(&self) -> String {
         log_text(self.directory.path())
+    }
+
+    /// The file that it logs to.
+    pub fn log_path(&self) -> PathBuf {
+        self.directory.path().join(LOG)
     }
 
     /// The id of the process.

@@ -4,16 +4,20 @@
 //! - [`issuer`]: the provider itself, which publishes the keys, rotates them, and fails on demand.
 //! - [`upstream`]: the service behind the gate, which remembers what reached it.
 //! - [`envoy`]: a real Envoy with the gate in it.
+//! - [`exchange`]: one request through it, as the client, the upstream and the log saw it.
 //! - [`client`]: a client that sends exactly what it is told to.
 //! - [`case`]: the cases that the core, the in-process host and the gateways are all run through.
 //! - [`configurations`]: configurations that are wrong, and what the gate must say of each.
+//! - [`demo`]: the story that `make demo` plays.
 
 use std::path::{Path, PathBuf};
 
 pub mod case;
 pub mod client;
 pub mod configurations;
+pub mod demo;
 pub mod envoy;
+pub mod exchange;
 pub mod issuer;
 pub mod keys;
 pub mod mint;

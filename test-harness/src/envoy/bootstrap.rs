@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::{EnvoyConfig, EscapedSlashes, Listener};
+use super::{EnvoyConfig, EscapedSlashes, GateConfig, Listener};
 
 /// One VM for all listeners, as in a gateway with many routes.
 const VM_ID: &str = "jobgate";
@@ -15,12 +15,22 @@ pub(super) fn bootstrap(config: &EnvoyConfig) -> Value {
         .iter()
         .map(|each| listener(each, config))
         .collect();
+    let clusters: Vec<_> = [("upstream", config.upstream), ("issuer", config.issuer)]
+        .into_iter()
+        .chain(
+            config
+                .clusters
+                .iter()
+                .map(|(name, to)| (name.as_str(), *to)),
+        )
+        .map(|(name, to)| cluster(name, to))
+        .collect();
     json!({
         "node": { "id": "jobgate-harness", "cluster": "jobgate-harness" },
         "admin": { "address": any_port() },
         "static_resources": {
             "listeners": listeners,
-            "clusters": [cluster("upstream", config.upstream), cluster("issuer", config.issuer)],
+            "clusters": clusters,
         },
     })
 }
@@ -35,10 +45,7 @@ fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
                 "config": {
                     "name": listener.name,
                     "failure_policy": "FAIL_RELOAD",
-                    "configuration": {
-                        "@type": "type.googleapis.com/google.protobuf.StringValue",
-                        "value": configuration.text(),
-                    },
+                    "configuration": plugin_configuration(configuration),
                     "vm_config": {
                         "vm_id": VM_ID,
                         "runtime": "envoy.wasm.runtime.v8",
@@ -87,6 +94,15 @@ fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
             },
         }]}],
     })
+}
+
+fn plugin_configuration(configuration: &GateConfig) -> Value {
+    let (kind, value) = match configuration {
+        GateConfig::Json(document) => ("StringValue", json!(document.to_string())),
+        GateConfig::Raw(text) => ("StringValue", json!(text)),
+        GateConfig::Struct(document) => ("Struct", document.clone()),
+    };
+    json!({ "@type": format!("type.googleapis.com/google.protobuf.{kind}"), "value": value })
 }
 
 fn cluster(name: &str, to: SocketAddr) -> Value {

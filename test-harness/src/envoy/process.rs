@@ -2,10 +2,11 @@
 //!
 //! Dropping the handle kills it, which a panic does too. A test run that is killed itself drops nothing: for that case
 //! a watchdog waits on a pipe whose other end only this process holds, and when the pipe closes it kills Envoy and
-//! removes its files.
+//! removes its files. Both are in process groups of their own: Ctrl-C in a terminal ends the run, and by that them.
 
 use std::fs::File;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -33,6 +34,7 @@ impl Process {
             // Without it instances would meet in shared memory, by their base id.
             .arg("--disable-hot-restart")
             .args(log_levels(&config.log_level))
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -41,6 +43,7 @@ impl Process {
             .args(["-c", r#"read _; kill -KILL "$1"; rm -rf "$2""#, "watchdog"])
             .arg(envoy.id().to_string())
             .arg(directory)
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

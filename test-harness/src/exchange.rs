@@ -1,0 +1,124 @@
+//! One request through a gate on a real Envoy, seen from all sides: the client's, the upstream's and the log's.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::case::{Forwarded, Observed};
+use crate::client::{self, Request, Response};
+use crate::envoy::Envoy;
+use crate::upstream::{Echo, Upstream};
+
+/// What begins a decision record, wherever in a line of the log it stands.
+const RECORD: &str = r#"{"event":"jobgate.decision""#;
+
+/// How long a record may take from the answer to the log's file.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait between two looks at something that comes about by itself.
+const POLL: Duration = Duration::from_millis(20);
+
+/// A request and all that came of it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// What the client got.
+    pub response: Response,
+    /// What reached the upstream meanwhile.
+    pub forwarded: Vec<Echo>,
+    /// The decision record, as the gate logged it; none where Envoy answered by itself.
+    pub record: Option<String>,
+}
+
+impl Exchange {
+    /// Sends `request` to one of Envoy's listeners.
+    ///
+    /// Nobody else may use the upstream meanwhile: what reaches it is taken for this request's.
+    ///
+    /// # Errors
+    ///
+    /// If there is no response.
+    pub fn run(
+        envoy: &Envoy,
+        listener: &str,
+        upstream: &Upstream,
+        request: &Request,
+    ) -> Result<Self, client::Error> {
+        let before = upstream.count();
+        let response = request.send(envoy.addr(listener))?;
+        let arrived = usize::try_from(upstream.count() - before).unwrap_or(usize::MAX);
+        let mut forwarded: Vec<_> = upstream
+            .requests()
+            .into_iter()
+            .rev()
+            .take(arrived)
+            .collect();
+        forwarded.reverse();
+        let id = decision_id(&response, forwarded.last());
+        let record = id.and_then(|id| eventually(RECORD_TIMEOUT, || find(&envoy.log_text(), &id)));
+        Ok(Self {
+            response,
+            forwarded,
+            record,
+        })
+    }
+
+    /// A string member of the decision record: its `reason`, its `rule`.
+    pub fn recorded(&self, member: &str) -> Option<String> {
+        let record: Value = serde_json::from_str(self.record.as_deref()?).ok()?;
+        Some(record[member].as_str()?.to_owned())
+    }
+
+    /// The problem document's `code`, if the answer is one.
+    pub fn code(&self) -> Option<String> {
+        let problem: Value = self.response.json().ok()?;
+        Some(problem["code"].as_str()?.to_owned())
+    }
+
+    /// This in the form that expectations are compared with.
+    pub fn observed(&self) -> Observed {
+        Observed {
+            status: self.response.status,
+            code: self.code(),
+            upstream: self.forwarded.last().map(|echo| Forwarded {
+                target: echo.path.clone(),
+                headers: echo.headers.clone(),
+            }),
+            record: self.record.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// The name of the decision: refusals tell it to the client, the rest to the upstream, under the policy's own prefix.
+fn decision_id(response: &Response, forwarded: Option<&Echo>) -> Option<String> {
+    let told = response.header("x-jobgate-decision-id").into_iter().next();
+    told.or_else(|| {
+        let headers = &forwarded?.headers;
+        let (_, id) = headers
+            .iter()
+            .find(|(name, _)| name.ends_with("-decision-id"))?;
+        Some(id.clone())
+    })
+}
+
+fn find(log: &str, id: &str) -> Option<String> {
+    log.lines()
+        .filter_map(|line| line.find(RECORD).map(|start| &line[start..]))
+        // A line may be seen half-written.
+        .find(|record| record.contains(id) && record.ends_with('}'))
+        .map(str::to_owned)
+}
+
+/// Looks until there is something to see, or time is over.
+pub fn eventually<T>(within: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        thread::sleep(POLL);
+    }
+}

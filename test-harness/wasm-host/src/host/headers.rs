@@ -1,0 +1,182 @@
+//! Header maps. What a change does to what goes upstream is in [`crate::headers`].
+
+use wasmtime::{Caller, Linker};
+
+use super::guest::{Answer, Guest};
+use crate::abi::{MapType, Pair, Status, decode_map, encode_map};
+use crate::faults::HostCall;
+use crate::profile::Profile;
+use crate::vm::State;
+
+pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.func_wrap(
+        "env",
+        "proxy_get_header_map_pairs",
+        |caller: Caller<'_, State>, map: i32, data: i32, size: i32| {
+            super::enter(caller, HostCall::GetHeaderMapPairs, |guest| {
+                guest.get_pairs(map, data, size)
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_set_header_map_pairs",
+        |caller: Caller<'_, State>, map: i32, data: i32, size: i32| {
+            super::enter(caller, HostCall::SetHeaderMapPairs, |guest| {
+                let pairs = guest.read(data, size)?;
+                guest.set_pairs(map, &pairs)
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_get_header_map_value",
+        |caller: Caller<'_, State>, map: i32, name: i32, len: i32, data: i32, size: i32| {
+            super::enter(caller, HostCall::GetHeaderMapValue, |guest| {
+                let name = guest.read(name, len)?;
+                guest.get_value(map, &name, (data, size))
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_remove_header_map_value",
+        |caller: Caller<'_, State>, map: i32, name: i32, len: i32| {
+            super::enter(caller, HostCall::RemoveHeaderMapValue, |guest| {
+                let name = guest.read(name, len)?;
+                guest.change(map, &name, Change::Remove)
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_replace_header_map_value",
+        |caller: Caller<'_, State>, map: i32, name: i32, len: i32, value: i32, size: i32| {
+            super::enter(caller, HostCall::ReplaceHeaderMapValue, |guest| {
+                let name = guest.read(name, len)?;
+                let value = guest.read(value, size)?;
+                guest.change(map, &name, Change::Set(&value))
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_add_header_map_value",
+        |caller: Caller<'_, State>, map: i32, name: i32, len: i32, value: i32, size: i32| {
+            super::enter(caller, HostCall::AddHeaderMapValue, |guest| {
+                let name = guest.read(name, len)?;
+                let value = guest.read(value, size)?;
+                guest.change(map, &name, Change::Add(&value))
+            })
+        },
+    )?;
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    Add(&'a [u8]),
+    Set(&'a [u8]),
+    Remove,
+}
+
+impl Guest<'_, '_> {
+    /// Kong gives no more than 100 pairs, says so in its own log only, and drops the rest.
+    fn get_pairs(&mut self, map: i32, data: i32, size: i32) -> Answer {
+        let mut pairs = self.pairs(map)?;
+        let world = self.world()?;
+        let limit = world.profile.map_limit();
+        if pairs.len() > limit {
+            pairs.truncate(limit);
+            let message = format!("marshalled map truncated to {limit} elements");
+            world.log(crate::abi::Level::Warn, message);
+        }
+        if pairs.is_empty() && world.profile == Profile::Envoy {
+            return self.give(&[], data, size);
+        }
+        let encoded = encode_map(pairs.iter().map(|(n, v)| (n.as_slice(), v.as_slice())));
+        self.give(&encoded, data, size)
+    }
+
+    fn pairs(&mut self, map: i32) -> Answer<Vec<Pair>> {
+        let map = MapType::from_abi(map).ok_or(Status::BadArgument)?;
+        let world = self.world()?;
+        let own = |(name, value): (&[u8], &[u8])| (name.to_vec(), value.to_vec());
+        let pairs = match map {
+            MapType::RequestHeaders => world.stream().map(|stream| {
+                let listed = stream.headers.seen().map(own);
+                stream.pseudo.iter().cloned().chain(listed).collect()
+            }),
+            MapType::RequestTrailers => world
+                .stream()
+                .map(|stream| stream.trailers.seen().map(own).collect()),
+            MapType::CallResponseHeaders => {
+                world.frame.call.as_ref().map(|call| call.headers.clone())
+            }
+            MapType::CallResponseTrailers => world.frame.call.as_ref().map(|_| Vec::new()),
+            MapType::Absent => None,
+        };
+        pairs.ok_or_else(|| Status::BadArgument.into())
+    }
+
+    fn get_value(&mut self, map: i32, name: &[u8], (data, size): (i32, i32)) -> Answer {
+        let map = MapType::from_abi(map).ok_or(Status::BadArgument)?;
+        let world = self.world()?;
+        let value = match (map, world.stream(), &world.frame.call) {
+            (MapType::RequestHeaders, Some(stream), _) => {
+                stream.pseudo(name).or_else(|| stream.headers.get(name))
+            }
+            (MapType::RequestTrailers, Some(stream), _) => stream.trailers.get(name),
+            (MapType::CallResponseHeaders, _, Some(call)) => call.get(name),
+            (MapType::CallResponseTrailers, _, Some(_)) => None,
+            _ => return Err(Status::BadArgument.into()),
+        };
+        let value = value.ok_or(Status::NotFound)?.to_vec();
+        self.give(&value, data, size)
+    }
+
+    fn change(&mut self, map: i32, name: &[u8], change: Change<'_>) -> Answer {
+        let map = MapType::from_abi(map).ok_or(Status::BadArgument)?;
+        let Some(stream) = self.world()?.stream_mut() else {
+            return Err(Status::BadArgument.into());
+        };
+        let list = match map {
+            MapType::RequestHeaders => {
+                if let Change::Add(value) | Change::Set(value) = change
+                    && stream.set_pseudo(name, value)
+                {
+                    return Ok(());
+                }
+                &mut stream.headers
+            }
+            MapType::RequestTrailers => &mut stream.trailers,
+            _ => return Err(Status::BadArgument.into()),
+        };
+        match change {
+            Change::Add(value) => list.add(name, value),
+            Change::Set(value) => list.set(name, value),
+            Change::Remove => list.remove(name),
+        }
+        Ok(())
+    }
+
+    fn set_pairs(&mut self, map: i32, pairs: &[u8]) -> Answer {
+        let map = MapType::from_abi(map).ok_or(Status::BadArgument)?;
+        let pairs = decode_map(pairs).ok_or(Status::BadArgument)?;
+        let Some(stream) = self.world()?.stream_mut() else {
+            return Err(Status::BadArgument.into());
+        };
+        match map {
+            MapType::RequestHeaders => {
+                let listed = pairs
+                    .into_iter()
+                    .filter(|(name, value)| !stream.set_pseudo(name, value))
+                    .collect();
+                stream.headers.set_all(listed);
+            }
+            MapType::RequestTrailers => stream.trailers.set_all(pairs),
+            _ => return Err(Status::BadArgument.into()),
+        }
+        Ok(())
+    }
+}

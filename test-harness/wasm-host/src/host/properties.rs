@@ -1,0 +1,163 @@
+//! Properties: what each gateway knows about a request, and what a filter may set.
+
+use wasmtime::{Caller, Linker};
+
+use super::guest::{Answer, Guest, Refusal};
+use crate::abi::{Status, dotted};
+use crate::arrival::without_query;
+use crate::faults::HostCall;
+use crate::profile::Profile;
+use crate::stream::Stream;
+use crate::vm::State;
+use crate::world::{Callback, PropertyWrite, World};
+
+/// What `kong.version` reads as.
+const KONG_VERSION: &str = "3.9.3";
+
+pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.func_wrap(
+        "env",
+        "proxy_get_property",
+        |caller: Caller<'_, State>, path: i32, len: i32, data: i32, size: i32| {
+            super::enter(caller, HostCall::GetProperty, |guest| {
+                let path = dotted(&guest.read(path, len)?);
+                let value = match guest.world()?.profile {
+                    Profile::Envoy => guest.envoy_property(&path)?,
+                    Profile::Kong => guest.kong_property(&path)?,
+                };
+                guest.give(&value, data, size)
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_set_property",
+        |caller: Caller<'_, State>, path: i32, len: i32, value: i32, size: i32| {
+            super::enter(caller, HostCall::SetProperty, |guest| {
+                let path = dotted(&guest.read(path, len)?);
+                let value = guest.read(value, size)?;
+                guest.set_property(path, value)
+            })
+        },
+    )?;
+    Ok(())
+}
+
+impl Guest<'_, '_> {
+    /// The route's name is read anew every time, so it follows the headers as Envoy's route does
+    /// after its cache was cleared.
+    fn envoy_property(&mut self, path: &str) -> Answer<Vec<u8>> {
+        // Known outside of requests too, whatever the bootstrap says of the node.
+        if path == "xds.node.user_agent_name" {
+            return Ok(b"envoy".to_vec());
+        }
+        let world = self.world()?;
+        let Some(stream) = world.stream() else {
+            return Err(Status::NotFound.into());
+        };
+        if let Some(value) = stream.properties.get(path) {
+            return Ok(value.clone());
+        }
+        let pseudo = |name: &str| stream.pseudo(name.as_bytes()).map(<[u8]>::to_vec);
+        let value = match path {
+            "xds.route_name" => Some(world.route_of(stream).into_bytes()),
+            "request.path" => pseudo(":path"),
+            "request.url_path" => pseudo(":path").map(|path| without_query(&path).to_vec()),
+            "request.query" => pseudo(":path").map(|path| query(&path)),
+            "request.method" => pseudo(":method"),
+            "request.host" => pseudo(":authority"),
+            "request.scheme" => pseudo(":scheme"),
+            "source.address" => Some(stream.peer.clone().into_bytes()),
+            "connection.id" => Some(u64::from(world.frame.context).to_le_bytes().to_vec()),
+            "connection.mtls" => Some(vec![0]),
+            _ => path
+                .strip_prefix("request.headers.")
+                .and_then(|name| stream.headers.get(name.as_bytes()))
+                .map(<[u8]>::to_vec),
+        };
+        value.ok_or_else(|| Status::NotFound.into())
+    }
+
+    /// Outside a request there is next to nothing, and asking for the plugin's name in
+    /// `on_configure` takes the whole worker down.
+    fn kong_property(&mut self, path: &str) -> Answer<Vec<u8>> {
+        let world = self.world()?;
+        if path == "plugin_name" && world.frame.callback == Callback::Configure {
+            world.frame.worker_killed = true;
+            return Err(Refusal::trap("the worker crashed reading plugin_name"));
+        }
+        let Some(stream) = world.stream() else {
+            return Err(if path.starts_with("kong.") {
+                Status::InternalFailure.into()
+            } else {
+                Status::NotFound.into()
+            });
+        };
+        if path == "kong.service.response.status" {
+            return Err(Refusal::trap(
+                "kong.service.response.status before the response",
+            ));
+        }
+        if let Some(value) = stream.properties.get(path) {
+            return Ok(value.clone());
+        }
+        kong_request_property(world, stream, path).ok_or_else(|| Status::NotFound.into())
+    }
+
+    /// Envoy keeps anything as filter state. Kong lets a filter write `kong.ctx.shared.*` and
+    /// traps on any other `kong.*` or `ngx.*`.
+    fn set_property(&mut self, path: String, value: Vec<u8>) -> Answer {
+        let world = self.world()?;
+        if world.profile == Profile::Kong && !path.starts_with("kong.ctx.shared.") {
+            let immutable = ["kong.", "ngx.", "request.", "source.", "connection."];
+            return Err(if immutable.iter().any(|p| path.starts_with(p)) {
+                Refusal::trap(format!("could not set \"{path}\""))
+            } else {
+                Status::NotFound.into()
+            });
+        }
+        let context = world.frame.context;
+        if let Some(stream) = world.stream_mut() {
+            stream.properties.insert(path.clone(), value.clone());
+        }
+        world.writes.push(PropertyWrite {
+            context,
+            path,
+            value,
+        });
+        Ok(())
+    }
+}
+
+fn kong_request_property(world: &World, stream: &Stream, path: &str) -> Option<Vec<u8>> {
+    let route = &world.roots.get(&stream.root)?.route;
+    // nginx's own view, which nothing that the filter does to the headers changes.
+    let sent = |index: usize| stream.arrived.pseudo.get(index).map(|(_, v)| v.clone());
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    match path {
+        "kong.route_name" => text(&route.name),
+        "kong.route_id" => text(&format!("route-{}", stream.route)),
+        "kong.service_name" => text(&route.service),
+        "kong.router.route" => text(&format!(r#"{{"name":"{}"}}"#, route.name)),
+        "kong.node.id" => text("00000000-0000-4000-8000-000000000000"),
+        "kong.version" => text(KONG_VERSION),
+        "request.method" | "ngx.request_method" => sent(0),
+        "request.path" | "ngx.request_uri" => sent(1),
+        "request.url_path" | "ngx.uri" => Some(stream.arrived.url_path.clone()),
+        "request.query" | "ngx.args" => sent(1).map(|path| query(&path)),
+        "request.scheme" | "ngx.scheme" => text(&stream.scheme),
+        // nginx's $hostname, not the Host header.
+        "request.host" => text("kong"),
+        "source.address" | "ngx.remote_addr" => {
+            text(stream.peer.rsplit_once(':').map_or("", |(ip, _)| ip))
+        }
+        "source.port" => text(stream.peer.rsplit_once(':').map_or("", |(_, port)| port)),
+        "connection.id" => text(&world.frame.context.to_string()),
+        _ => None,
+    }
+}
+
+fn query(path: &[u8]) -> Vec<u8> {
+    let rest = &path[without_query(path).len()..];
+    rest.strip_prefix(b"?").unwrap_or_default().to_vec()
+}

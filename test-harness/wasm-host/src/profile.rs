@@ -1,0 +1,159 @@
+//! Which gateway this host plays, and how it is set up.
+//!
+//! A difference that is a plain value or a yes or no is a method of [`Profile`], one measured fact
+//! each. Where the two do different things altogether, the code that does them matches on the
+//! profile, and says so in its documentation.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+/// The gateway whose behaviour is reproduced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Envoy 1.40: fails closed.
+    Envoy,
+    /// Kong 3.9.3 with ngx_wasm_module 9136e463: fails open in several ways.
+    Kong,
+}
+
+impl Profile {
+    /// For an empty value the guest is given a null pointer. Kong asks it for 0 bytes instead.
+    pub(crate) const fn gives_null_for_nothing(self) -> bool {
+        matches!(self, Self::Envoy)
+    }
+
+    /// A header that the filter removes is gone. On Kong it is only out of the filter's sight.
+    pub(crate) const fn removal_is_real(self) -> bool {
+        matches!(self, Self::Envoy)
+    }
+
+    /// The token of a VM's first dispatch.
+    pub(crate) const fn first_token(self) -> u32 {
+        match self {
+            Self::Envoy => 4,
+            Self::Kong => 0,
+        }
+    }
+
+    /// The most pairs that one `proxy_get_header_map_pairs` gives. Kong cuts the map off there,
+    /// silently for the guest (`NGX_HTTP_WASM_MAX_REQ_HEADERS`).
+    pub(crate) const fn map_limit(self) -> usize {
+        match self {
+            Self::Envoy => usize::MAX,
+            Self::Kong => 100,
+        }
+    }
+
+    /// Importing `proxy_get_log_level` works. On Kong it fails the instantiation.
+    pub(crate) const fn knows_get_log_level(self) -> bool {
+        matches!(self, Self::Envoy)
+    }
+
+    /// `proxy_on_vm_start` runs for every root context, or for the VM's first one only.
+    pub(crate) const fn vm_start_per_root(self) -> bool {
+        matches!(self, Self::Kong)
+    }
+
+    /// The status the host itself answers with when the filter trapped on the request.
+    pub(crate) const fn trap_status(self) -> u16 {
+        match self {
+            Self::Envoy => 503,
+            Self::Kong => 500,
+        }
+    }
+
+    /// Envoy tells the filter in the header step that nothing follows; Kong never does.
+    pub(crate) const fn tells_end_of_stream_with_headers(self) -> bool {
+        matches!(self, Self::Envoy)
+    }
+
+    /// An unknown key may be written with no `cas` even when it exists.
+    pub(crate) const fn blind_overwrite(self) -> bool {
+        matches!(self, Self::Envoy)
+    }
+
+    /// A guest pointer outside its memory is a trap, not a status.
+    pub(crate) const fn bad_pointer_traps(self) -> bool {
+        matches!(self, Self::Kong)
+    }
+}
+
+/// What Envoy does for later requests after a VM trapped (`failure_policy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// 503 until a restart: `FAIL_CLOSED`, Envoy's default.
+    Closed,
+    /// The next request finds a fresh VM: `FAIL_RELOAD`.
+    Reload,
+}
+
+/// An Envoy cluster, as far as `dispatch_http_call` can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cluster {
+    /// It has a host: the call goes out.
+    Ready,
+    /// It has none: the call is refused with `InternalFailure`.
+    Empty,
+}
+
+/// How a [`Gateway`](crate::Gateway) is set up. Start from [`Options::default`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The clock at the start. Default: 2026-01-01T00:00:00Z.
+    pub start: SystemTime,
+    /// The most bytes a VM's memory may grow to; growth beyond it fails, so the guest's
+    /// allocation aborts. Default: none.
+    pub memory_limit: Option<usize>,
+    /// Envoy: what happens after a trap. Default: [`FailurePolicy::Closed`].
+    pub failure_policy: FailurePolicy,
+    /// Envoy: the clusters there are. Any other name is `BadArgument`. Default: none.
+    pub clusters: BTreeMap<String, Cluster>,
+    /// Envoy: how many VMs run. Requests go to the first; the others are configured and tick as
+    /// the main thread's does. Default: 1.
+    pub vms: usize,
+    /// Kong: whether `nginx_wasm_shm_kv` defines a zone for shared data. Default: `false`, as
+    /// Kong ships.
+    pub shared_data_zone: bool,
+    /// The VM configuration. Default: empty.
+    pub vm_configuration: Vec<u8>,
+    /// Seeds WASI's `random_get`. Default: 0.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            start: SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600),
+            memory_limit: None,
+            failure_policy: FailurePolicy::Closed,
+            clusters: BTreeMap::new(),
+            vms: 1,
+            shared_data_zone: false,
+            vm_configuration: Vec::new(),
+            seed: 0,
+        }
+    }
+}
+
+/// One route with the filter on it, which makes one root context.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteConfig {
+    /// The route's name: `kong.route_name`, and `xds.route_name` unless
+    /// [`Gateway::choose_route`](crate::Gateway::choose_route) says otherwise.
+    pub name: String,
+    /// Kong's service: `kong.service_name`.
+    pub service: String,
+    /// The plugin configuration, as the guest reads it in `on_configure`.
+    pub configuration: Vec<u8>,
+}
+
+impl RouteConfig {
+    /// A route of that name and configuration, with the service `upstream`.
+    pub fn new(name: impl Into<String>, configuration: impl Into<Vec<u8>>) -> Self {
+        Self {
+            name: name.into(),
+            service: "upstream".into(),
+            configuration: configuration.into(),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The shared cases, on both hosts.
+
+use jobgate_harness::case::{self, Case, CaseFile, Host, KeyState, Outcome, Placeholders};
+use jobgate_harness::repository;
+use jobgate_wasm_host::{Profile, Request};
+use serde_json::Value;
+
+use crate::common::{AUDIENCE, ISSUER, cluster, gateway, give_keys, minter, observe, unix};
+
+fn placeholders() -> Placeholders {
+    Placeholders {
+        issuer: ISSUER.to_owned(),
+        audience: AUDIENCE.to_owned(),
+        jwks_uri: format!("{ISSUER}/.well-known/jwks"),
+    }
+}
+
+/// The policy with the issuer's server named as this host does.
+fn configuration(file: &CaseFile, case: &Case, profile: Profile) -> Value {
+    let mut policy = file.policies[&case.policy].fill(&placeholders());
+    if let Some(jwks) = policy.pointer_mut("/issuers/0/jwks") {
+        jwks["cluster"] = cluster(profile).into();
+    }
+    policy
+}
+
+fn run(profile: Profile, host: Host) {
+    let files =
+        case::load_all(&repository().join("test-harness/cases")).expect("the case files are sound");
+    let with = placeholders();
+    let (mut failures, mut ran) = (Vec::new(), 0);
+    for file in &files {
+        for case in &file.cases {
+            let Outcome::Expect(expect) = case.expected_on(host) else {
+                continue;
+            };
+            ran += 1;
+            let mut gateway = gateway(profile, &configuration(file, case, profile));
+            if case.keys == KeyState::Available {
+                give_keys(&mut gateway, &minter().jwks());
+            }
+            let token = case
+                .token(&with)
+                .map(|spec| minter().mint(&spec, unix(&gateway)));
+            let mut request =
+                Request::new(case.request.method.as_str(), case.request.path.as_str());
+            for (name, value) in case.request.headers_with(token.as_deref()) {
+                request = request.header(name, value);
+            }
+            gateway.take_logs();
+            let exchange = gateway.request(0, request);
+            let seen = observe(&exchange, gateway.logs());
+            for difference in expect.differences(&seen, token.as_deref(), &with, host) {
+                failures.push(format!("{}: {}: {difference}", file.name, case.name));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(ran >= 120, "only {ran} cases were run");
+}
+
+#[test]
+fn every_case_is_decided_as_it_says_on_envoys_profile() {
+    run(Profile::Envoy, Host::Envoy);
+}
+
+#[test]
+fn every_case_is_decided_as_it_says_on_kongs_profile() {
+    run(Profile::Kong, Host::Kong);
+}

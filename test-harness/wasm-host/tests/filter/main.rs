@@ -1,0 +1,9 @@
+//! The built filter, `dist/jobgate.wasm`, in the in-process host: the file that gateways load, on a host
+//! that behaves as Envoy or as Kong does.
+
+mod cases;
+mod common;
+mod configurations;
+mod hosts;
+mod input;
+mod keys;

@@ -1,0 +1,77 @@
+//! Shared data, metrics, properties and the route.
+
+use super::ENVOY;
+use crate::guest::{Do, Guest};
+use crate::{said, start};
+use jobgate_wasm_host::Request;
+
+#[test]
+fn the_route_is_chosen_again_when_a_request_header_changes() {
+    let name = Do::Property(&["xds", "route_name"]);
+    let guest = Guest::headers([name.clone(), Do::Remove("x-team"), name]);
+    let mut gateway = start(ENVOY, &guest);
+    gateway.choose_route(|headers| {
+        let spoofed = headers.iter().any(|(name, _)| name == b"x-team");
+        if spoofed { "team" } else { "default" }.into()
+    });
+    let exchange = gateway.request(0, Request::get("/").header("x-team", "a"));
+    assert_eq!(said(&mut gateway), ["team", "default"]);
+    assert_eq!(exchange.upstream().unwrap().route, "default");
+}
+
+#[test]
+fn properties_are_envoy_s_own() {
+    let guest = Guest::headers([
+        Do::Property(&["request", "path"]),
+        Do::Property(&["source", "address"]),
+        Do::Property(&["connection", "uri_san_peer_certificate"]),
+        Do::Property(&["route_name"]),
+        Do::Property(&["node", "id"]),
+    ]);
+    let mut gateway = start(ENVOY, &guest);
+    gateway.request(
+        0,
+        Request::get("/a?b").client_certificate("spiffe://ci/job", "ab"),
+    );
+    assert_eq!(
+        said(&mut gateway),
+        ["/a?b", "192.0.2.1:40000", "spiffe://ci/job", "!1", "!1"]
+    );
+}
+
+#[test]
+fn a_set_property_becomes_filter_state_and_can_be_read_back() {
+    let guest = Guest::headers([
+        Do::SetProperty(&["jobgate.x"], "1"),
+        Do::Property(&["jobgate.x"]),
+    ]);
+    let mut gateway = start(ENVOY, &guest);
+    gateway.request(0, Request::get("/"));
+    assert_eq!(said(&mut gateway), ["1"]);
+    assert_eq!(gateway.property_writes()[0].path, "jobgate.x");
+}
+
+#[test]
+fn shared_data_is_overwritten_without_a_cas_and_guarded_with_one() {
+    let guest = Guest::headers([
+        Do::SharedGet("k"),
+        Do::SharedSet("k", "a", 0),
+        Do::SharedSet("k", "b", 0),
+        Do::SharedGet("k"),
+        Do::SharedSet("k", "c", 9),
+        Do::SharedSet("k", "c", 2),
+        Do::SharedGet("k"),
+    ]);
+    let mut gateway = start(ENVOY, &guest);
+    gateway.request(0, Request::get("/"));
+    assert_eq!(said(&mut gateway), ["!1", "b", "!8", "c"]);
+}
+
+#[test]
+fn misused_metrics_are_a_status() {
+    let guest = Guest::headers([Do::Metric(2, "h"), Do::Increment(1), Do::Record(7)]);
+    let mut gateway = start(ENVOY, &guest);
+    gateway.request(0, Request::get("/"));
+    assert_eq!(said(&mut gateway), ["!2"]);
+    assert_eq!(gateway.metrics()["h"].recorded, [7]);
+}

@@ -1,0 +1,140 @@
+//! Shared data, metrics and properties.
+
+use super::KONG;
+use crate::guest::{Do, Guest};
+use crate::{said, start, start_with};
+use jobgate_wasm_host::{Options, Passage, Request};
+
+#[test]
+fn shared_data_without_a_zone_traps() {
+    for action in [Do::SharedGet("k"), Do::SharedSet("k", "a", 0)] {
+        let mut gateway = start(KONG, &Guest::headers([action]));
+        let exchange = gateway.request(0, Request::get("/"));
+        assert_eq!(exchange.passage, Passage::Trapped);
+    }
+}
+
+#[test]
+fn shared_data_is_not_overwritten_without_its_cas() {
+    let guest = Guest::headers([
+        Do::SharedSet("k", "a", 0),
+        Do::SharedSet("k", "b", 0),
+        Do::SharedSet("k", "b", 1),
+        Do::SharedGet("k"),
+    ]);
+    let options = Options {
+        shared_data_zone: true,
+        ..Options::default()
+    };
+    let mut gateway = start_with(KONG, &guest, options);
+    gateway.request(0, Request::get("/"));
+    assert_eq!(said(&mut gateway), ["!8", "b"]);
+    assert_eq!(gateway.shared_data("k"), Some(b"b".as_slice()));
+}
+
+#[test]
+fn a_null_value_deletes_shared_data_with_its_cas_only() {
+    let delete = |cas| {
+        let wat = match cas {
+            0 => {
+                "(call $did (call $shared_set (i32.const 0) (i32.const 1) (i32.const 0)
+                (i32.const 0) (i32.const 0)))"
+            }
+            _ => {
+                "(call $did (call $shared_set (i32.const 0) (i32.const 1) (i32.const 0)
+                (i32.const 0) (i32.const 1)))"
+            }
+        };
+        Do::Raw(wat)
+    };
+    let set = "(call $did (call $shared_set (i32.const 0) (i32.const 1) (i32.const 1)
+        (i32.const 1) (i32.const 0)))";
+    let guest = Guest::headers([Do::Raw(set), delete(0), delete(1)]);
+    let options = Options {
+        shared_data_zone: true,
+        ..Options::default()
+    };
+    let mut gateway = start_with(KONG, &guest, options);
+    gateway.request(0, Request::get("/"));
+    assert_eq!(said(&mut gateway), ["!8"]);
+    assert_eq!(gateway.shared_data("\0"), None);
+}
+
+#[test]
+fn properties_are_nginx_s_own() {
+    let guest = Guest::headers([
+        Do::Set(":path", "/changed"),
+        Do::Property(&["request", "path"]),
+        Do::Property(&["request", "url_path"]),
+        Do::Property(&["request", "query"]),
+        Do::Property(&["request", "method"]),
+        Do::Property(&["request", "scheme"]),
+        Do::Property(&["source", "address"]),
+        Do::Property(&["kong", "route_name"]),
+        Do::Property(&["kong", "service_name"]),
+        Do::Property(&["node", "id"]),
+        Do::Property(&["xds", "route_name"]),
+        Do::Property(&["kong", "nothing"]),
+    ]);
+    let mut gateway = start(KONG, &guest);
+    gateway.request(0, Request::get("/a/%2e%2e/b%20c?d=e"));
+    assert_eq!(
+        said(&mut gateway),
+        [
+            "/a/%2e%2e/b%20c?d=e",
+            "/b c",
+            "d=e",
+            "GET",
+            "http",
+            "192.0.2.1",
+            "first",
+            "upstream",
+            "!1",
+            "!1",
+            "!1"
+        ]
+    );
+}
+
+#[test]
+fn kong_ctx_shared_is_read_and_written() {
+    let path = &["kong", "ctx", "shared", "jobgate"];
+    let guest = Guest::headers([Do::SetProperty(path, "1"), Do::Property(path)]);
+    let mut gateway = start(KONG, &guest);
+    gateway.request(0, Request::get("/"));
+    assert_eq!(said(&mut gateway), ["1"]);
+    assert_eq!(gateway.property_writes()[0].path, "kong.ctx.shared.jobgate");
+}
+
+#[test]
+fn setting_another_property_of_kong_s_or_nginx_s_traps() {
+    for path in [["kong", "nothing"], ["ngx", "request_uri"]] {
+        let path: &'static [&'static str] = Box::leak(Box::new(path));
+        let mut gateway = start(KONG, &Guest::headers([Do::SetProperty(path, "1")]));
+        let exchange = gateway.request(0, Request::get("/"));
+        assert_eq!(exchange.passage, Passage::Trapped, "{path:?}");
+    }
+}
+
+#[test]
+fn reading_the_response_s_status_in_the_request_phase_traps() {
+    let path = &["kong", "service", "response", "status"];
+    let mut gateway = start(KONG, &Guest::headers([Do::Property(path)]));
+    assert_eq!(
+        gateway.request(0, Request::get("/")).passage,
+        Passage::Trapped
+    );
+}
+
+#[test]
+fn misused_metrics_trap() {
+    let misuses = [
+        [Do::Metric(1, "gauge"), Do::Increment(1)],
+        [Do::Metric(0, "counter"), Do::Record(1)],
+    ];
+    for misuse in misuses {
+        let mut gateway = start(KONG, &Guest::headers(misuse));
+        let exchange = gateway.request(0, Request::get("/"));
+        assert_eq!(exchange.passage, Passage::Trapped);
+    }
+}
