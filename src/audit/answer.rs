@@ -8,11 +8,11 @@ use serde::Serialize;
 
 /// An answer that the gate gives in the upstream's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Answer<'p> {
     /// The HTTP status.
     pub status: u16,
     /// The headers, each name once.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'p str, String)>,
     /// The problem document.
     pub body: String,
 }
@@ -34,7 +34,7 @@ struct Problem<'a> {
 ///
 /// The client is told the code and a hint. Which condition failed it is told only if the policy says so.
 #[must_use]
-pub fn answer(decision: &Decision<'_>) -> Option<Answer> {
+pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
     let refused = decision
         .outcome
         .as_ref()
@@ -70,7 +70,12 @@ pub fn answer(decision: &Decision<'_>) -> Option<Answer> {
     let mut headers = vec![
         ("content-type", "application/problem+json".into()),
         ("cache-control", "no-store".into()),
-        ("x-jobgate-decision-id", id),
+        (
+            decision.policy.map_or("x-jobgate-decision-id", |policy| {
+                &policy.headers.decision_id
+            }),
+            id,
+        ),
     ];
     if let Some(challenge) = challenge(reason) {
         headers.push(("www-authenticate", challenge));

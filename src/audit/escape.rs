@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 
@@ -39,6 +40,24 @@ pub fn ascii_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
         Ascii(CompactFormatter),
     ))?;
     String::from_utf8(out).map_err(serde::ser::Error::custom)
+}
+
+/// The beginning of a text that takes at most `budget` bytes as [`ascii_json`] writes it, and `...` where
+/// something was left out.
+#[must_use]
+pub fn clipped(text: &str, budget: usize) -> Cow<'_, str> {
+    let mut written = 0_usize;
+    for (at, character) in text.char_indices() {
+        written = written.saturating_add(match character {
+            '"' | '\\' => 2,
+            ' '..='~' => 1,
+            other => other.len_utf16().saturating_mul(6),
+        });
+        if written > budget {
+            return Cow::Owned(format!("{}...", text.get(..at).unwrap_or_default()));
+        }
+    }
+    Cow::Borrowed(text)
 }
 
 struct Ascii(CompactFormatter);
@@ -92,6 +111,14 @@ mod tests {
             let json = ascii_json(&text).unwrap();
             prop_assert!(json.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+
+        #[test]
+        fn a_clipped_text_begins_alike_and_keeps_to_its_budget(text in ".{0,40}", budget in 0_usize..60) {
+            let short = clipped(&text, budget);
+            let kept = if short == text { &text } else { short.strip_suffix("...").unwrap() };
+            prop_assert!(text.starts_with(kept));
+            prop_assert!(ascii_json(&kept).unwrap().len() <= budget + 2);
         }
 
         #[test]

@@ -8,8 +8,10 @@ mod answer;
 mod escape;
 mod headers;
 mod record;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, answer};
-pub use escape::{ascii_json, header_value};
+pub use escape::{ascii_json, clipped, header_value};
 pub use headers::upstream_headers;
 pub use record::record;

@@ -1,10 +1,19 @@
 //! The decision record: one line of JSON for each request, for auditors. The reasoning, not the payload.
 
-use super::escape::ascii_json;
+use super::escape::{ascii_json, clipped};
 use crate::gate::Decision;
-use crate::policy::{Detail, Mode};
+use crate::policy::{Detail, Mismatch, Mode};
+use crate::token::Claims;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// The most bytes that a value takes which the client or the job chooses. nginx cuts a line of its log at
+/// 4096 bytes: a long path or branch must not push the rest of the record out.
+const VALUE: usize = 200;
+
+/// The same for one of several: the parts of the identity, the failed conditions.
+const PART: usize = 100;
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -26,20 +35,20 @@ struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    route: Option<&'a str>,
+    route: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "str::is_empty")]
-    method: &'a str,
+    method: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
+    path: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    issuer: Option<&'a str>,
+    issuer: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     identity: Map<String, Value>,
     /// What the token says its issuer is; not proven.
     #[serde(skip_serializing_if = "Option::is_none")]
-    claimed_issuer: Option<&'a str>,
+    claimed_issuer: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -50,8 +59,8 @@ struct Record<'a> {
 #[derive(Serialize)]
 struct Failed<'a> {
     rule: &'a str,
-    condition: &'a str,
-    expected: &'a str,
+    condition: Cow<'a, str>,
+    expected: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Value>,
 }
@@ -76,12 +85,10 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
     let mut identity = Map::new();
     for (field, claim) in issuer.map_or(&[][..], |issuer| issuer.identity) {
         if let Some(value) = claims.and_then(|claims| claims.text(claim)) {
-            identity.insert(field.name().into(), value.into());
+            identity.insert(field.name().into(), clipped(&value, PART).into());
         }
     }
-    let failed = refused
-        .filter(|_| detail >= Detail::Conditions)
-        .map_or(&[][..], |refused| &refused.mismatches);
+    let explained = refused.filter(|_| detail >= Detail::Conditions);
     let record = Record {
         event: "jobgate.decision",
         decision_id: decision.id.to_string(),
@@ -104,47 +111,50 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
             .map(|role| role.name.as_str())
             .collect(),
         policy: policy.map(|policy| policy.digest.as_str()),
-        route,
-        method: &decision.method,
-        path: decision.path.as_ref().map(|path| path.as_str()),
-        issuer: issuer.map(|issuer| issuer.issuer.as_str()),
+        route: route.map(|route| clipped(route, VALUE)),
+        method: clipped(&decision.method, PART),
+        path: decision
+            .path
+            .as_ref()
+            .map(|path| clipped(path.as_str(), VALUE)),
+        issuer: issuer.map(|issuer| clipped(&issuer.issuer, VALUE)),
         subject: claims
             .and_then(|claims| claims.text("sub"))
-            .map(std::borrow::Cow::into_owned),
+            .map(|subject| clipped(&subject, VALUE).into_owned()),
         identity,
-        claimed_issuer: decision
-            .claimed_issuer
-            .as_deref()
-            .filter(|_| detail >= Detail::Conditions),
-        detail: refused
-            .filter(|_| detail >= Detail::Conditions)
-            .map(|refused| refused.refusal.detail.as_ref()),
-        failed: failed
+        claimed_issuer: explained
+            .and(decision.claimed_issuer.as_deref())
+            .map(|issuer| clipped(issuer, VALUE)),
+        detail: explained.map(|refused| refused.refusal.detail.as_ref()),
+        failed: explained
+            .map_or(&[][..], |refused| &refused.mismatches)
             .iter()
             .map(|mismatch| Failed {
                 rule: &mismatch.rule,
-                condition: &mismatch.condition,
-                expected: &mismatch.expected,
-                value: mismatch
-                    .claim
-                    .as_deref()
+                condition: clipped(&mismatch.condition, VALUE),
+                expected: clipped(&mismatch.expected, VALUE),
+                value: claims
                     .filter(|_| detail >= Detail::Claims)
-                    .map(|claim| {
-                        claims
-                            .and_then(|claims| claims.get(claim))
-                            .cloned()
-                            .unwrap_or_default()
-                    }),
+                    .and_then(|claims| looked_at(mismatch, claims)),
             })
             .collect(),
     };
     // The record is made of strings, numbers and JSON values, so writing it cannot fail; if it did, the
     // decision would still be on record.
     ascii_json(&record).unwrap_or_else(|_| {
-        let id = decision.id;
-        format!(
-            "{{\"event\":\"jobgate.decision\",\"decision_id\":\"{id}\",\"decision\":\"{}\"}}",
-            decision.label()
-        )
+        let (id, label) = (decision.id, decision.label());
+        format!(r#"{{"event":"jobgate.decision","decision_id":"{id}","decision":"{label}"}}"#)
+    })
+}
+
+/// The value of the claim that a condition looked at: null if there is none, and clipped if it is long.
+fn looked_at(mismatch: &Mismatch, claims: &Claims) -> Option<Value> {
+    let value = claims
+        .get(mismatch.claim.as_deref()?)
+        .unwrap_or(&Value::Null);
+    Some(match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        Value::String(text) => clipped(text, PART).into(),
+        Value::Array(_) | Value::Object(_) => clipped(&value.to_string(), PART).into(),
     })
 }

@@ -6,7 +6,7 @@ use crate::request::NormalPath;
 use crate::token::{Claims, VerifiedToken};
 
 /// The most failed conditions a denial names.
-const MAX_MISMATCHES: usize = 8;
+const MAX_MISMATCHES: usize = 4;
 
 /// A rule let the request through. Only [`Policy::decide`] makes one.
 #[derive(Debug)]

@@ -13,6 +13,9 @@ mod pin;
 mod preset;
 mod raw;
 
+#[cfg(test)]
+mod tests;
+
 pub use check::{ConfigError, ConfigErrors};
 pub use compiled::{
     Audit, ClaimSet, ClientDetail, Detail, Effect, HeaderNames, Issuer, Mode, Policy, Role, Rule,
