@@ -6,9 +6,10 @@
 use crate::keys::KeyRing;
 use crate::policy::{Mismatch, Mode, Permit, Policy, Ruling};
 use crate::reason::{Reason, Refusal};
-use crate::request::{HeaderMap, NormalPath};
+use crate::request::{HeaderMap, NormalPath, PathAmbiguous};
 use crate::time::UnixTime;
 use crate::token::{self, Jws, VerifiedToken};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A request as the host tells it. Only what the host says of it is believed: no `X-Forwarded-Uri`, no
@@ -74,7 +75,7 @@ pub struct Decision<'p> {
     /// The request's method.
     pub method: String,
     /// The request's path, if it has one normal form.
-    pub path: Option<NormalPath>,
+    pub path: Result<NormalPath, PathAmbiguous>,
     /// The proven token.
     pub token: Option<VerifiedToken>,
     /// What the token says its issuer is, where that was not proven.
@@ -123,12 +124,20 @@ impl<'p> Decision<'p> {
             at,
             policy,
             method: String::new(),
-            path: None,
+            path: Err(PathAmbiguous("there is no request")),
             token: None,
             claimed_issuer: None,
             outcome: Err(refusal.into()),
             strip_token: true,
         }
+    }
+
+    /// The same decision with what the record says of the request.
+    #[must_use]
+    pub fn about(mut self, request: Request<'_>) -> Self {
+        self.method = String::from_utf8_lossy(request.method).into_owned();
+        self.path = NormalPath::parse(request.target);
+        self
     }
 
     /// Whether the request must not reach the upstream.
@@ -162,7 +171,7 @@ impl<'p> Decision<'p> {
     #[must_use]
     pub fn rewritten_target(&self) -> Option<Vec<u8>> {
         self.policy.filter(|policy| policy.mode == Mode::Enforce)?;
-        self.path.as_ref()?.rewritten_target()
+        self.path.as_ref().ok()?.rewritten_target()
     }
 }
 
@@ -177,77 +186,78 @@ pub fn judge<'p>(
     id: DecisionId,
     now: UnixTime,
 ) -> Decision<'p> {
-    let mut decision = Decision {
-        id,
-        at: now,
-        policy: Some(policy),
-        method: String::from_utf8_lossy(request.method).into_owned(),
-        path: None,
-        token: None,
-        claimed_issuer: None,
-        outcome: Err(Refusal::new(Reason::InternalError, "nothing was decided").into()),
-        strip_token: policy.mode == Mode::Enforce && !policy.carrier.forward,
-    };
-    decision.outcome = prove(policy, keys, request, now, &mut decision).and_then(|token| {
-        let outcome = rule(policy, &token, &decision);
-        decision.token = Some(token);
-        outcome
+    let undecided = Refusal::new(Reason::InternalError, "nothing was decided");
+    let mut decision = Decision::refuse(Some(policy), undecided, id, now).about(request);
+    let mut seen = Unproven::default();
+    let path = decision
+        .path
+        .as_ref()
+        .map_err(|why| Refusal::new(Reason::PathAmbiguous, why.0));
+    let proof = path.and_then(|path| {
+        let token = prove(policy, keys, request, path, now, &mut seen)?;
+        Ok((token, path))
     });
+    let (outcome, token) = match proof {
+        Ok((token, path)) => (rule(policy, &token, &decision.method, path), Some(token)),
+        Err(refusal) => (Err(refusal.into()), None),
+    };
+    decision.outcome = outcome;
+    // Shadow mode changes nothing for traffic that is not the gate's: only tokens of its own issuers are
+    // kept from the upstream.
+    decision.strip_token =
+        !policy.carrier.forward && (policy.mode == Mode::Enforce || seen.is_of_ours);
+    decision.claimed_issuer = seen.issuer.filter(|_| token.is_none());
+    decision.token = token;
     decision
 }
 
-/// From the request to a proven token; notes in the decision what was learned on the way.
+/// What a token says of its issuer, before anything is proven.
+#[derive(Default)]
+struct Unproven {
+    issuer: Option<String>,
+    is_of_ours: bool,
+}
+
+/// From the request to a proven token.
 fn prove(
     policy: &Policy,
     keys: &mut KeyRing,
     request: Request<'_>,
+    path: &NormalPath,
     now: UnixTime,
-    decision: &mut Decision<'_>,
-) -> Result<VerifiedToken, Refused> {
-    let ambiguous = |detail| Refusal::new(Reason::PathAmbiguous, detail);
-    let path = NormalPath::parse(request.target).map_err(|why| ambiguous(why.0))?;
-    let path = decision.path.insert(path);
+    seen: &mut Unproven,
+) -> Result<VerifiedToken, Refusal> {
     if path.rewritten_target().is_some() && !request.path_can_be_rewritten {
-        return Err(
-            ambiguous("it is not in normal form, and this gateway sends it on as it is").into(),
-        );
+        let detail = "it is not in normal form, and this gateway sends it on as it is";
+        return Err(Refusal::new(Reason::PathAmbiguous, detail));
     }
     let compact = token::extract(&policy.carrier, request.headers, path.query())?;
     let jws = Jws::parse(compact)?;
-    if let Some(issuer) = jws.claims.text("iss") {
-        // Shadow mode changes nothing for traffic that is not the gate's: only tokens of its own issuers
-        // are kept from the upstream.
-        decision.strip_token |=
-            !policy.carrier.forward && policy.issuers.iter().any(|ours| ours.issuer == issuer);
-        decision.claimed_issuer = Some(issuer.chars().take(256).collect());
-    }
-    let token = token::verify(jws, &policy.issuers, keys, now)?;
-    decision.claimed_issuer = None;
-    Ok(token)
+    seen.issuer = jws.claims.text("iss").map(Cow::into_owned);
+    seen.is_of_ours = policy
+        .issuers
+        .iter()
+        .any(|ours| Some(&ours.issuer) == seen.issuer.as_ref());
+    token::verify(jws, &policy.issuers, keys, now)
 }
 
 fn rule(
     policy: &Policy,
     token: &VerifiedToken,
-    decision: &Decision<'_>,
+    method: &str,
+    path: &NormalPath,
 ) -> Result<Permit, Refused> {
-    let Some(path) = &decision.path else {
-        return Err(Refusal::new(Reason::InternalError, "the path was not parsed").into());
-    };
-    match policy.decide(token, &decision.method, path) {
+    match policy.decide(token, method, path) {
         Ruling::Allow(permit) => Ok(permit),
-        Ruling::Deny(denial) => {
-            let refusal = match denial.rule {
+        Ruling::Deny(denial) => Err(Refused {
+            refusal: match denial.rule {
                 Some(_) => Refusal::new(Reason::DeniedByRule, "a deny rule matched"),
                 None => Refusal::new(Reason::NoRuleMatched, "no allow rule matched"),
-            };
-            Err(Refused {
-                refusal,
-                rule: denial.rule,
-                roles: denial.roles,
-                mismatches: denial.mismatches,
-            })
-        }
+            },
+            rule: denial.rule,
+            roles: denial.roles,
+            mismatches: denial.mismatches,
+        }),
     }
 }
 

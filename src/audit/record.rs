@@ -116,6 +116,7 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
         path: decision
             .path
             .as_ref()
+            .ok()
             .map(|path| clipped(path.as_str(), VALUE)),
         issuer: issuer.map(|issuer| clipped(&issuer.issuer, VALUE)),
         subject: claims

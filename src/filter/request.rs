@@ -37,15 +37,7 @@ impl HttpContext for RequestFilter {
         let Some(route) = self.route.as_deref() else {
             return refuse_blindly();
         };
-        let id = route.decision_id(now);
-        let outcome = match &route.policy {
-            None => {
-                let refusal = Refusal::new(Reason::ConfigInvalid, "the configuration has errors");
-                Err(Box::new(Decision::refuse(None, refusal, id, now)))
-            }
-            Some(policy) => handle(route, policy, told, id, now),
-        };
-        match outcome {
+        match handle(route, told, now) {
             Ok(()) => Action::Continue,
             Err(decision) => refuse(route, &decision),
         }
@@ -73,35 +65,15 @@ impl HttpContext for RequestFilter {
 }
 
 /// Decides and, if the request goes on, makes it ready for the upstream. The refused decision otherwise.
-fn handle<'p>(
-    route: &Route,
-    policy: &'p Policy,
-    told: usize,
-    id: crate::gate::DecisionId,
-    now: UnixTime,
-) -> Result<(), Box<Decision<'p>>> {
-    let refused = |refusal| Box::new(Decision::refuse(Some(policy), refusal, id, now));
+fn handle(route: &Route, told: usize, now: UnixTime) -> Result<(), Box<Decision<'_>>> {
+    let id = route.decision_id(now);
+    let policy = route.policy.as_ref();
+    let refused = |refusal| Decision::refuse(policy, refusal, id, now);
     let failed = |status: Status| {
-        refused(Refusal::new(
-            Reason::InternalError,
-            format!("the gateway answered {status:?}"),
-        ))
+        let detail = format!("the gateway answered {status:?}");
+        Box::new(refused(Refusal::new(Reason::InternalError, detail)))
     };
     let headers = request_headers().map_err(failed)?;
-    if !route.host.shows_all(&headers, told) {
-        let detail = "the request has more headers than the gateway shows";
-        return Err(refused(Refusal::new(Reason::HeaderReserved, detail)));
-    }
-    let plan = neutralise(
-        &headers,
-        &policy.headers,
-        &policy.carrier.header,
-        route.host.header_power(),
-    )
-    .map_err(refused)?;
-    for name in &plan.remove {
-        hostcalls::remove_map_value(HEADERS, name).map_err(failed)?;
-    }
     let (method, target) = route.host.request_line(&headers).map_err(failed)?;
     let request = Request {
         headers: &headers,
@@ -109,14 +81,26 @@ fn handle<'p>(
         target: &target,
         path_can_be_rewritten: route.host.path_can_be_rewritten(),
     };
+    let refused = |refusal| Box::new(refused(refusal).about(request));
+    let because = |reason, detail| refused(Refusal::new(reason, detail));
+    let Some(policy) = policy else {
+        return Err(because(
+            Reason::ConfigInvalid,
+            "the configuration has errors",
+        ));
+    };
+    if !route.host.shows_all(&headers, told) {
+        let detail = "the request has more headers than the gateway shows";
+        return Err(because(Reason::HeaderReserved, detail));
+    }
+    let (names, carrier) = (&policy.headers, &policy.carrier.header);
+    let plan = neutralise(&headers, names, carrier, route.host.header_power()).map_err(refused)?;
+    for name in &plan.remove {
+        hostcalls::remove_map_value(HEADERS, name).map_err(failed)?;
+    }
     let decision = match route.keys.try_borrow_mut() {
         Ok(mut keys) => judge(policy, &mut keys, request, id, now),
-        Err(_) => {
-            return Err(refused(Refusal::new(
-                Reason::InternalError,
-                "the keys are in use",
-            )));
-        }
+        Err(_) => return Err(because(Reason::InternalError, "the keys are in use")),
     };
     if decision.blocks() {
         return Err(Box::new(decision));
