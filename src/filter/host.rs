@@ -9,6 +9,10 @@ pub(super) trait Host {
     /// The proxy's name, for the log.
     fn name(&self) -> &'static str;
 
+    /// What the configuration calls this filter, where the log does not say so itself. Asked for in
+    /// `on_configure`.
+    fn plugin_name(&self) -> Option<String>;
+
     /// What can be done about a client's headers.
     fn header_power(&self) -> HeaderPower;
 
@@ -34,6 +38,10 @@ struct Envoy;
 impl Host for Envoy {
     fn name(&self) -> &'static str {
         "Envoy"
+    }
+
+    fn plugin_name(&self) -> Option<String> {
+        property(&["plugin_name"])
     }
 
     fn header_power(&self) -> HeaderPower {
@@ -69,6 +77,11 @@ struct Restricted;
 impl Host for Restricted {
     fn name(&self) -> &'static str {
         "Kong or another"
+    }
+
+    /// Asking Kong for it ends its worker.
+    fn plugin_name(&self) -> Option<String> {
+        None
     }
 
     fn header_power(&self) -> HeaderPower {

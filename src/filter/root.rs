@@ -68,21 +68,25 @@ impl RootContext for Root {
     /// Always true: Kong answers a false by opening all of its routes.
     fn on_configure(&mut self, size: usize) -> bool {
         let host = detect();
+        let of = host
+            .plugin_name()
+            .map(|name| format!(" of {name:?}"))
+            .unwrap_or_default();
         let policy = match read_policy(size) {
             Ok(policy) => {
                 let (rules, digest) = (policy.rules.len(), &policy.digest);
                 log::info!(
-                    "jobgate: policy {digest} with {rules} rules is in force on {}",
+                    "jobgate: configuration{of}: {rules} rules are in force on {}: {digest}",
                     host.name()
                 );
                 Some(policy)
             }
             Err(errors) => {
                 for error in errors {
-                    log::error!("jobgate: configuration: {error}");
+                    log::error!("jobgate: configuration{of}: {error}");
                 }
                 log::error!(
-                    "jobgate: the configuration is not valid: every request is refused with config_invalid"
+                    "jobgate: configuration{of}: every request is refused with config_invalid until this is mended"
                 );
                 None
             }

@@ -125,7 +125,8 @@ pub enum GateConfig {
     Json(Value),
     /// As its bare text, which may be no document at all.
     Raw(String),
-    /// As a document that Envoy is given as a `google.protobuf.Struct`, not as text.
+    /// As a document that Envoy is given as a `google.protobuf.Struct`, not as text. Envoy 1.40 hands it over as
+    /// protobuf, so no gate can read it.
     Struct(Value),
 }
 

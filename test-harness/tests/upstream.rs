@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jobgate_harness::client::{self, Body, Request};
 use jobgate_harness::upstream::{Echo, Upstream};
@@ -98,6 +98,11 @@ fn what_is_not_http_is_counted_too() {
         TIMEOUT,
     );
     assert_eq!(response.unwrap().status, 400);
+    // The server counts it once it has hung up, which is after the answer.
+    let deadline = Instant::now() + TIMEOUT;
+    while upstream.count() == 0 && Instant::now() < deadline {
+        thread::yield_now();
+    }
     assert_eq!((upstream.count(), upstream.requests().len()), (1, 0));
 }
 

@@ -44,6 +44,8 @@ fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
                 "config": {
                     "name": listener.name,
+                    // What Envoy writes before the lines that are of no request: errors of a configuration, say.
+                    "root_id": listener.name,
                     "failure_policy": "FAIL_RELOAD",
                     "configuration": plugin_configuration(configuration),
                     "vm_config": {

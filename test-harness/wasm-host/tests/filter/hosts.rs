@@ -289,3 +289,22 @@ fn shadow_mode_refuses_what_it_cannot_make_harmless() {
         [""]
     );
 }
+
+#[test]
+fn connection_cannot_make_the_upstreams_side_drop_what_the_gate_sets() {
+    for profile in BOTH {
+        let mut gateway = ready(profile, &policy(profile));
+        for value in [
+            "upgrade, x-jobgate-decision",
+            "X_Jobgate_Rule",
+            "close,Authorization",
+        ] {
+            let request = with_token(&good_token(&gateway))
+                .header("connection", value)
+                .header("upgrade", "websocket");
+            assert_refused(&gateway.request(0, request), "header_reserved");
+        }
+        let upgrade = with_token(&good_token(&gateway)).header("connection", "upgrade");
+        assert_passed(&gateway.request(0, upgrade));
+    }
+}

@@ -1,0 +1,138 @@
+//! The shared cases through the built module in a real Envoy.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jobgate_harness::case::{self, Case, CaseFile, Host, KeyState, Outcome, Placeholders};
+use jobgate_harness::client::Request;
+use jobgate_harness::envoy::{Envoy, EnvoyConfig, Listener};
+use jobgate_harness::exchange::{Exchange, eventually};
+use jobgate_harness::issuer::Issuer;
+use jobgate_harness::mint::TokenSpec;
+use jobgate_harness::repository;
+use jobgate_harness::upstream::Upstream;
+
+/// One worker fetches the keys of all policies at its first ticks; a busy machine may take a while.
+const KEYS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Nothing listens there: the issuer of the gates that never have keys.
+const NOWHERE: ([u8; 4], u16) = ([127, 0, 0, 1], 1);
+
+/// The cases' world: one Envoy whose gates have keys, and one whose gates never will.
+struct World {
+    with_keys: Envoy,
+    without_keys: Envoy,
+    upstream: Upstream,
+    issuer: Issuer,
+}
+
+impl World {
+    fn start(files: &[CaseFile]) -> Self {
+        let upstream = Upstream::start().unwrap();
+        let issuer = Issuer::start("https://deploy.acme.example").unwrap();
+        let with = Placeholders::from(&issuer);
+        let envoy = |keys: SocketAddr| {
+            let mut config = EnvoyConfig::new(upstream.addr(), keys);
+            for file in files {
+                for (name, policy) in &file.policies {
+                    config
+                        .listeners
+                        .push(Listener::new(listener_name(file, name)).jobgate(policy.fill(&with)));
+                }
+            }
+            Envoy::start(&config).unwrap_or_else(|error| panic!("{error}"))
+        };
+        let world = Self {
+            with_keys: envoy(issuer.addr()),
+            without_keys: envoy(NOWHERE.into()),
+            upstream,
+            issuer,
+        };
+        for file in files {
+            for (name, policy) in &file.policies {
+                let carrier = policy.fill(&with)["token"]["header"]
+                    .as_str()
+                    .unwrap_or("authorization")
+                    .to_owned();
+                world.wait_for_keys(&listener_name(file, name), &carrier);
+            }
+        }
+        world
+    }
+
+    /// Asks until the gate has an opinion of a good token.
+    fn wait_for_keys(&self, listener: &str, carrier: &str) {
+        let token = self.issuer.mint(&TokenSpec::default());
+        let request = Request::new("GET", "/").header(carrier, format!("Bearer {token}"));
+        eventually(KEYS_TIMEOUT, || {
+            let exchange = self.send(&self.with_keys, listener, &request);
+            let waits = exchange.recorded("reason").as_deref() == Some("keys_unavailable");
+            (!waits).then_some(())
+        })
+        .unwrap_or_else(|| panic!("{listener} got no keys"));
+    }
+
+    fn send(&self, envoy: &Envoy, listener: &str, request: &Request) -> Exchange {
+        Exchange::run(envoy, listener, &self.upstream, request)
+            .unwrap_or_else(|error| panic!("{listener}: {error}"))
+    }
+
+    /// Everything in which a case comes out differently.
+    fn differences(&self, file: &CaseFile, case: &Case) -> Vec<String> {
+        let Outcome::Expect(expect) = case.expected_on(Host::Envoy) else {
+            return Vec::new();
+        };
+        let with = Placeholders::from(&self.issuer);
+        let token = case.token(&with).map(|spec| self.issuer.mint(&spec));
+        let mut request =
+            Request::new(case.request.method.as_bytes(), case.request.path.as_bytes());
+        request
+            .headers
+            .extend(case.request.headers_with(token.as_deref()));
+        let envoy = match case.keys {
+            KeyState::Available => &self.with_keys,
+            KeyState::NeverFetched => &self.without_keys,
+        };
+        let seen = self.send(envoy, &listener_name(file, &case.policy), &request);
+        let mut differences =
+            expect.differences(&seen.observed(), token.as_deref(), &with, Host::Envoy);
+        let due = usize::from(expect.status < 400);
+        if seen.forwarded.len() != due {
+            let times = seen.forwarded.len();
+            differences.push(format!(
+                "it reached the upstream {times} times, expected {due}"
+            ));
+        }
+        differences
+    }
+}
+
+fn listener_name(file: &CaseFile, policy: &str) -> String {
+    format!("{}-{policy}", file.name)
+}
+
+#[test]
+fn every_case_comes_out_on_envoy_as_it_says() {
+    let files =
+        case::load_all(&repository().join("test-harness/cases")).expect("the case files are sound");
+    let world = World::start(&files);
+    let cases = || {
+        files
+            .iter()
+            .flat_map(|file| file.cases.iter().map(move |case| (file, case)))
+    };
+    let failures: Vec<_> = cases()
+        .flat_map(|(file, case)| {
+            let differences = world.differences(file, case);
+            differences
+                .into_iter()
+                .map(move |difference| format!("{}: {}: {difference}", file.name, case.name))
+        })
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let run = cases()
+        .filter(|(_, case)| matches!(case.expected_on(Host::Envoy), Outcome::Expect(_)))
+        .count();
+    println!("{run} cases");
+    assert!(run >= 120, "only {run} cases were run");
+}
