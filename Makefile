@@ -43,12 +43,13 @@ test: dist ## run everything: the core, the .wasm in the in-process host, the re
 	$(call say,running the tests)
 	$(CARGO) test --locked --workspace
 
-lint: $(TOOLS)/bin/cargo-deny ## rustfmt, clippy on both targets, licences and bans
+lint: ## rustfmt, clippy on both targets, licences and bans
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
 	@rustup component list --installed | grep -q ^clippy || rustup component add clippy rustfmt
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked -p jobgate --target $(WASM_TARGET) -- -D warnings
+	@$(MAKE) --no-print-directory $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny --log-level warn --config .ci/deny.toml check licenses bans sources
 
 $(TOOLS)/bin/cargo-deny:

@@ -36,8 +36,7 @@ fn every_wrong_configuration_refuses_everything_and_the_log_names_each_error() {
         }
         for error in &wrong.errors {
             let said = log.lines().any(|line| {
-                line.contains(&format!("wasm log {listener} "))
-                    && line.ends_with(&format!("jobgate: configuration: {error}"))
+                line.ends_with(&format!("jobgate: configuration of {listener:?}: {error}"))
             });
             if !said {
                 failures.push(format!("{}: the log lacks {error}", wrong.name));
