@@ -189,12 +189,18 @@ pub fn judge<'p>(
     let undecided = Refusal::new(Reason::InternalError, "nothing was decided");
     let mut decision = Decision::refuse(Some(policy), undecided, id, now).about(request);
     let mut seen = Unproven::default();
+    // The token first, whatever the path is: shadow mode must know whose it is to take it out.
+    let token = find_token(policy, request, &mut seen);
     let path = decision
         .path
         .as_ref()
         .map_err(|why| Refusal::new(Reason::PathAmbiguous, why.0));
     let proof = path.and_then(|path| {
-        let token = prove(policy, keys, request, path, now, &mut seen)?;
+        if path.rewritten_target().is_some() && !request.path_can_be_rewritten {
+            let detail = "it is not in normal form, and this gateway sends it on as it is";
+            return Err(Refusal::new(Reason::PathAmbiguous, detail));
+        }
+        let token = token::verify(token?, &policy.issuers, keys, now)?;
         Ok((token, path))
     });
     let (outcome, token) = match proof {
@@ -218,27 +224,20 @@ struct Unproven {
     is_of_ours: bool,
 }
 
-/// From the request to a proven token.
-fn prove(
+/// The request's one token, parsed; notes whose it says it is.
+fn find_token<'a>(
     policy: &Policy,
-    keys: &mut KeyRing,
-    request: Request<'_>,
-    path: &NormalPath,
-    now: UnixTime,
+    request: Request<'a>,
     seen: &mut Unproven,
-) -> Result<VerifiedToken, Refusal> {
-    if path.rewritten_target().is_some() && !request.path_can_be_rewritten {
-        let detail = "it is not in normal form, and this gateway sends it on as it is";
-        return Err(Refusal::new(Reason::PathAmbiguous, detail));
-    }
-    let compact = token::extract(&policy.carrier, request.headers, path.query())?;
-    let jws = Jws::parse(compact)?;
-    seen.issuer = jws.claims.text("iss").map(Cow::into_owned);
+) -> Result<Jws<'a>, Refusal> {
+    let query = request.target.splitn(2, |&byte| byte == b'?').nth(1);
+    let jws = Jws::parse(token::extract(&policy.carrier, request.headers, query)?)?;
+    seen.issuer = jws.claims().text("iss").map(Cow::into_owned);
     seen.is_of_ours = policy
         .issuers
         .iter()
         .any(|ours| Some(&ours.issuer) == seen.issuer.as_ref());
-    token::verify(jws, &policy.issuers, keys, now)
+    Ok(jws)
 }
 
 fn rule(

@@ -80,7 +80,7 @@ pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
     if let Some(challenge) = challenge(reason) {
         headers.push(("www-authenticate", challenge));
     }
-    if reason.status() == 503 {
+    if reason == Reason::KeysUnavailable {
         headers.push(("retry-after", "1".into()));
     }
     Some(Answer {

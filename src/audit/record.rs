@@ -15,6 +15,9 @@ const VALUE: usize = 200;
 /// The same for one of several: the parts of the identity, the failed conditions.
 const PART: usize = 100;
 
+/// The same for the names of all roles together.
+const ROLES: usize = 300;
+
 #[derive(Serialize)]
 struct Record<'a> {
     event: &'static str,
@@ -105,11 +108,13 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
         rule: rule
             .and_then(|rule| policy?.rules.get(rule))
             .map(|rule| rule.id.as_str()),
-        roles: roles
-            .iter()
-            .filter_map(|role| policy?.roles.get(*role))
-            .map(|role| role.name.as_str())
-            .collect(),
+        roles: within(
+            ROLES,
+            roles
+                .iter()
+                .filter_map(|role| policy?.roles.get(*role))
+                .map(|role| role.name.as_str()),
+        ),
         policy: policy.map(|policy| policy.digest.as_str()),
         route: route.map(|route| clipped(route, VALUE)),
         method: clipped(&decision.method, PART),
@@ -146,6 +151,22 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
         let (id, label) = (decision.id, decision.label());
         format!(r#"{{"event":"jobgate.decision","decision_id":"{id}","decision":"{label}"}}"#)
     })
+}
+
+/// As many names as fit into a budget of bytes, and `...` where some were left out.
+fn within<'a>(budget: usize, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let (mut left, mut kept) = (budget, Vec::new());
+    for name in names {
+        match left.checked_sub(name.len()) {
+            Some(rest) => left = rest,
+            None => {
+                kept.push("...");
+                break;
+            }
+        }
+        kept.push(name);
+    }
+    kept
 }
 
 /// The value of the claim that a condition looked at: null if there is none, and clipped if it is long.

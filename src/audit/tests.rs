@@ -1,6 +1,6 @@
 //! What no request may bring about in a record.
 
-use super::{answer, record};
+use super::{Answer, answer, record};
 use crate::gate::{DecisionId, Request, judge};
 use crate::keys::KeyRing;
 use crate::policy::Policy;
@@ -17,8 +17,10 @@ fn policy(detail: &str) -> Policy {
         });
         json!({ "id": format!("a-rule-with-a-long-name-{nth}"), "claims": claims })
     };
+    let role = || json!({ "claims": { "sub": { "not_equals": "x" } } });
     let document = json!({
         "issuers": [{ "preset": "buildkite", "audience": "a", "jwks": { "cluster": "c" } }],
+        "roles": (0..100).map(|nth| (format!("a-role-with-a-long-name-{nth}"), role())).collect::<serde_json::Map<_, _>>(),
         "rules": (0..20).map(rule).collect::<Vec<_>>(),
         "audit": { "detail": detail, "client": "conditions" },
     });
@@ -26,7 +28,7 @@ fn policy(detail: &str) -> Policy {
 }
 
 /// A refused request in which everything that others choose is as long and as odd as it can be.
-fn hostile(policy: &Policy) -> (String, String) {
+fn hostile(policy: &Policy) -> (String, Answer<'_>) {
     let odd = "\u{1f9e8}\n\"\\\u{7f}".repeat(3_000);
     let headers: HeaderMap = [("authorization".to_owned(), b"Bearer secret-token".to_vec())]
         .into_iter()
@@ -52,19 +54,22 @@ fn hostile(policy: &Policy) -> (String, String) {
         panic!("it was allowed");
     };
     decision.token = Some(token);
+    assert_eq!(denial.roles.len(), 100);
     if let Err(refused) = &mut decision.outcome {
         refused.mismatches = denial.mismatches;
+        refused.roles = denial.roles;
     }
     (
         record(&decision, Some(&odd)),
-        answer(&decision).unwrap().body,
+        answer(&decision).unwrap(),
     )
 }
 
 #[test]
 fn a_record_is_whole_json_on_one_line_that_no_log_cuts_off() {
     for detail in ["code", "conditions", "claims"] {
-        let (record, _) = hostile(&policy(detail));
+        let policy = policy(detail);
+        let (record, _) = hostile(&policy);
         assert!(record.len() < 4_000, "{detail}: {} bytes", record.len());
         assert!(
             record.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
@@ -79,8 +84,60 @@ fn a_record_is_whole_json_on_one_line_that_no_log_cuts_off() {
 
 #[test]
 fn neither_record_nor_answer_holds_the_token_or_the_query() {
-    let (record, answer) = hostile(&policy("claims"));
-    for text in [record, answer] {
+    let policy = policy("claims");
+    let (record, answer) = hostile(&policy);
+    for text in [record, answer.body] {
         assert!(!text.contains("secret"), "{text}");
     }
+}
+
+#[test]
+fn an_answer_is_a_problem_document_with_a_challenge() {
+    let policy = policy("code");
+    let (_, answer) = hostile(&policy);
+    let header = |name: &str| {
+        let values: Vec<_> = answer
+            .headers
+            .iter()
+            .filter(|(known, _)| *known == name)
+            .collect();
+        assert!(values.len() <= 1, "{name}");
+        values.first().map(|(_, value)| value.as_str())
+    };
+    assert_eq!(header("content-type"), Some("application/problem+json"));
+    assert_eq!(header("cache-control"), Some("no-store"));
+    // The token that was sent is malformed; RFC 6750 has one word for that.
+    let challenge = header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("Bearer ") && challenge.contains("error=\"invalid_token\""));
+    assert_eq!(header("retry-after"), None);
+    let problem: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(problem["type"], "urn:jobgate:reason:token_malformed");
+    assert_eq!(problem["title"], "Unauthorized");
+    assert_eq!(problem["status"], 401);
+    assert_eq!(
+        header("x-jobgate-decision-id"),
+        problem["decision_id"].as_str()
+    );
+    // The policy tells clients which conditions failed, and never on what values.
+    let failed = problem["failed"].as_array().unwrap();
+    assert!(
+        failed
+            .iter()
+            .any(|line| line.as_str().unwrap().contains(".claims.")),
+        "{failed:?}"
+    );
+    assert!(
+        !answer.body.contains("\\ud83e"),
+        "a claim's value is in the answer"
+    );
+}
+
+#[test]
+fn a_client_is_told_no_condition_unless_the_policy_says_so() {
+    let mut policy = policy("claims");
+    policy.audit.client = crate::policy::ClientDetail::Code;
+    let (_, answer) = hostile(&policy);
+    let problem: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(problem.get("failed"), None);
+    assert!(!answer.body.contains("a-rule-with"));
 }

@@ -32,9 +32,7 @@ impl Context for RequestFilter {}
 
 impl HttpContext for RequestFilter {
     fn on_http_request_headers(&mut self, told: usize, _: bool) -> Action {
-        // A time that cannot be had is no time at all, at which nothing is valid yet.
-        let now = now().unwrap_or(UnixTime::from_secs(0));
-        let Some(route) = self.route.as_deref() else {
+        let (Some(route), Ok(now)) = (self.route.as_deref(), now()) else {
             return refuse_blindly();
         };
         match handle(route, told, now) {
@@ -157,8 +155,9 @@ fn refuse(route: &Route, decision: &Decision<'_>) -> Action {
     Action::Pause
 }
 
-/// The answer where not even a decision can be made: no route was ever configured.
+/// The answer where not even a decision can be made: no route was ever configured, or there is no time.
 fn refuse_blindly() -> Action {
+    log::error!("jobgate: a request was refused without a decision: no configuration, or no clock");
     let body =
         br#"{"type":"urn:jobgate:reason:internal_error","status":503,"code":"internal_error"}"#;
     let headers = vec![("content-type", "application/problem+json")];

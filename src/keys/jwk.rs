@@ -2,9 +2,11 @@
 
 use crate::json;
 use crate::policy::Issuer;
+use crate::reason::{Reason, Refusal};
 use crate::time::UnixTime;
 use crate::token::Algorithm;
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder};
+use jwt_simple::JWTError;
 use jwt_simple::prelude::{
     Duration as Span, NoCustomClaims, RS256PublicKey, RSAPublicKeyLike, VerificationOptions,
 };
@@ -24,12 +26,15 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Whether a compact token was signed with this key, by its issuer, for its audience.
+    /// Checks that a compact token was signed with this key, by its issuer, for its audience.
     ///
     /// Every option of the library is set: its defaults tolerate 15 minutes of clock drift and tokens of
     /// 1 MB. The times were checked before, more strictly; here they are checked once more.
-    #[must_use]
-    pub fn verifies(&self, compact: &str, issuer: &Issuer, now: UnixTime) -> bool {
+    ///
+    /// # Errors
+    /// `signature_invalid`, or `token_malformed` for what only the library finds: members of the header or
+    /// registered claims of a type that they do not have.
+    pub fn verify(&self, compact: &str, issuer: &Issuer, now: UnixTime) -> Result<(), Refusal> {
         let options = VerificationOptions {
             reject_before: None,
             accept_future: false,
@@ -47,12 +52,22 @@ impl PublicKey {
             max_header_length: None,
             artificial_time: Some(Span::from_secs(now.as_secs())),
         };
-        match self.algorithm {
+        let verified = match self.algorithm {
             Algorithm::Rs256 => self
                 .rsa
-                .verify_token::<NoCustomClaims>(compact, Some(options))
-                .is_ok(),
-        }
+                .verify_token::<NoCustomClaims>(compact, Some(options)),
+        };
+        verified
+            .map(drop)
+            .map_err(|error| match error.downcast_ref() {
+                Some(JWTError::InvalidSignature) => {
+                    Refusal::new(Reason::SignatureInvalid, "the signature does not verify")
+                }
+                _ => {
+                    let detail = "a header member or a registered claim is not what it should be";
+                    Refusal::new(Reason::TokenMalformed, detail)
+                }
+            })
     }
 }
 

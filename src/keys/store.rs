@@ -135,13 +135,15 @@ impl KeyStore {
     pub fn poll(&mut self, now: UnixTime) -> Option<Fetch> {
         let source = self.source.as_ref()?;
         let give_up = source.timeout.saturating_add(GRACE);
-        if self
-            .in_flight_since
-            .is_some_and(|since| now.since(since) < give_up)
-        {
+        let is_waited_for = |since: UnixTime| now >= since && now.since(since) < give_up;
+        if self.in_flight_since.is_some_and(is_waited_for) {
             return None;
         }
-        let due = self.next_fetch.is_none_or(|next| now >= next);
+        // What lies further ahead than it was ever put: the host's clock went back.
+        let furthest = now.plus(source.refresh.max(MAX_BACKOFF));
+        let due = self
+            .next_fetch
+            .is_none_or(|next| now >= next || next > furthest);
         // While fetching fails, the backoff rules: unknown `kid`s don't shorten it.
         let early = self.failures == 0 && self.early_at.is_some_and(|at| now >= at);
         if !due && !early {
@@ -416,6 +418,18 @@ mod tests {
         assert_eq!(fail(&mut store, at(101)).as_secs(), 2);
         assert!(find(&mut store, "new", at(102)).is_err());
         assert!(store.poll(at(102)).is_none());
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_not_stop_fetching() {
+        let mut store = store(None);
+        fetch(&mut store, &["a"], at(1_000_000));
+        fetch(&mut store, &["b"], at(0));
+        assert_eq!(find(&mut store, "b", at(0)), Ok(()));
+        store.poll(at(2_000_000)).expect("a refresh is due");
+        fetch(&mut store, &["c"], at(700));
+        assert_eq!(find(&mut store, "c", at(700)), Ok(()));
+        assert!(store.poll(at(701)).is_none());
     }
 
     #[test]

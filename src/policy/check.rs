@@ -184,23 +184,12 @@ impl Checker {
         let is_presets_own = preset.is_some_and(|preset| issuer.as_deref() == Some(preset.issuer));
         let audiences = self.audiences(&at("audience"), raw.audience);
         let algorithms = self.algorithms(&at("algorithms"), raw.algorithms, preset);
-        let tenant_claims = match (raw.tenant_claims, preset) {
-            (Some(claims), _) if claims.is_empty() && is_presets_own => {
-                self.error(
-                    at("tenant_claims"),
-                    "this issuer signs for all of its customers, so rules must pin one; leave this out",
-                );
-                return None;
-            }
-            (Some(claims), _) => claims,
-            (None, Some(preset)) => preset
-                .tenant_claims
-                .iter()
-                .copied()
-                .map(String::from)
-                .collect(),
-            (None, None) => Vec::new(),
-        };
+        let tenant_claims = self.tenant_claims(
+            &at("tenant_claims"),
+            raw.tenant_claims,
+            issuer.as_deref(),
+            preset,
+        )?;
         let leeway = self.span(&at("leeway"), raw.leeway, secs(30), secs(0)..=secs(600));
         let default = preset.map_or(secs(3_600), |preset| preset.max_lifetime);
         let max_lifetime = self.span(
@@ -239,6 +228,34 @@ impl Checker {
             inline_keys,
             identity: preset.map_or(&[], |preset| preset.identity),
         })
+    }
+
+    /// A provider's own issuer signs for all of its customers, whether its preset was named or not: its
+    /// tenants can be pinned by fewer claims than the preset's, but by no others and not by none.
+    fn tenant_claims(
+        &mut self,
+        path: &str,
+        raw: Option<Vec<String>>,
+        issuer: Option<&str>,
+        preset: Option<&Preset>,
+    ) -> Option<Vec<String>> {
+        let shared = issuer.and_then(Preset::of_issuer);
+        let known = shared
+            .or(preset)
+            .map_or(&[][..], |preset| preset.tenant_claims);
+        let Some(claims) = raw else {
+            return Some(known.iter().copied().map(String::from).collect());
+        };
+        let pins_tenants =
+            !claims.is_empty() && claims.iter().all(|claim| known.contains(&claim.as_str()));
+        if shared.is_some() && !pins_tenants {
+            let message = format!(
+                "this issuer signs for all of its customers, and only {known:?} tell them apart; leave this out"
+            );
+            self.error(path, message);
+            return None;
+        }
+        Some(claims)
     }
 
     fn audiences(&mut self, path: &str, raw: OneOrMany<String>) -> Option<Vec<String>> {
@@ -359,7 +376,7 @@ impl Checker {
             && prefix.strip_suffix('-').is_some_and(|words| {
                 words.split('-').count() >= 2 && words.split('-').all(is_word)
             });
-        if !well_formed || ["x-forwarded-", "content-type-"].contains(&prefix.as_str()) {
+        if !well_formed || TAKEN_PREFIXES.contains(&prefix.as_str()) {
             let message = format!(
                 "{prefix:?} is not a prefix of its own; write two words or more in lower case that end in \"-\", like {DEFAULT_PREFIX:?}"
             );
@@ -602,8 +619,19 @@ impl Checker {
     }
 }
 
+/// Prefixes under which gateways and upstreams have headers of their own.
+const TAKEN_PREFIXES: [&str; 7] = [
+    "x-forwarded-",
+    "x-real-",
+    "x-envoy-",
+    "x-kong-",
+    "x-request-",
+    "sec-fetch-",
+    "access-control-",
+];
+
 /// Headers that mean something else to the host, or that it may change on its own.
-const NOT_CARRIERS: [&str; 9] = [
+const NOT_CARRIERS: [&str; 10] = [
     "host",
     "connection",
     "content-length",
@@ -613,6 +641,7 @@ const NOT_CARRIERS: [&str; 9] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "x-forwarded-for",
 ];
 
 fn is_word(word: &str) -> bool {

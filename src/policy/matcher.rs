@@ -20,7 +20,7 @@ impl ClaimTest {
     /// one element must pass, and for `not_equals` and `not_in` every one.
     #[must_use]
     pub fn holds(&self, claim: Option<&Value>) -> bool {
-        let Some(claim) = claim.filter(|claim| !claim.is_null()) else {
+        let Some(claim) = claim else {
             return false;
         };
         self.equals

@@ -94,4 +94,12 @@ impl Preset {
     pub(super) fn named(name: &str) -> Option<&'static Self> {
         Self::ALL.iter().copied().find(|preset| preset.name == name)
     }
+
+    /// The preset whose own issuer this is, named or not: what is known of it holds all the same.
+    pub(super) fn of_issuer(issuer: &str) -> Option<&'static Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|preset| preset.issuer == issuer)
+    }
 }

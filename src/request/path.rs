@@ -50,12 +50,6 @@ impl NormalPath {
         &self.path
     }
 
-    /// The query as it was sent, without its `?`. For finding tokens, never for records.
-    #[must_use]
-    pub fn query(&self) -> Option<&[u8]> {
-        self.query.as_deref()
-    }
-
     /// The target the upstream must see, if what was sent is another.
     #[must_use]
     pub fn rewritten_target(&self) -> Option<Vec<u8>> {

@@ -23,12 +23,10 @@ pub struct JoseHeader {
 /// A parsed token. Its claims are whatever the sender wrote.
 #[derive(Debug, Clone)]
 pub struct Jws<'a> {
-    /// The token as it was sent.
-    pub compact: &'a str,
-    /// Its JOSE header.
-    pub header: JoseHeader,
-    /// Its claims, not proven.
-    pub claims: Claims,
+    // Private, so that header and claims are always those of the text whose signature is checked.
+    compact: &'a str,
+    header: JoseHeader,
+    claims: Claims,
 }
 
 impl<'a> Jws<'a> {
@@ -63,6 +61,30 @@ impl<'a> Jws<'a> {
             header: jose_header(&header)?,
             claims: Claims::new(claims),
         })
+    }
+}
+
+impl Jws<'_> {
+    /// The token as it was sent.
+    #[must_use]
+    pub const fn compact(&self) -> &str {
+        self.compact
+    }
+
+    /// Its JOSE header.
+    #[must_use]
+    pub const fn header(&self) -> &JoseHeader {
+        &self.header
+    }
+
+    /// Its claims, not proven.
+    #[must_use]
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    pub(super) fn into_claims(self) -> Claims {
+        self.claims
     }
 }
 

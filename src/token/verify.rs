@@ -57,17 +57,17 @@ pub fn verify(
         .algorithms
         .iter()
         .copied()
-        .find(|known| known.name() == jws.header.alg)
+        .find(|known| known.name() == jws.header().alg)
         .ok_or_else(|| {
             Refusal::new(
                 Reason::AlgorithmNotAllowed,
                 "alg is not in the issuer's list",
             )
         })?;
-    check_audience(&jws.claims, &issuer.audiences)?;
-    check_times(&jws.claims, issuer, now)?;
+    check_audience(jws.claims(), &issuer.audiences)?;
+    check_times(jws.claims(), issuer, now)?;
     let key = keys
-        .find(place, jws.header.kid.as_deref(), algorithm, now)
+        .find(place, jws.header().kid.as_deref(), algorithm, now)
         .map_err(|miss| match miss {
             KeyMiss::Unavailable(why) => Refusal::new(Reason::KeysUnavailable, why),
             KeyMiss::Unknown => Refusal::new(
@@ -75,20 +75,15 @@ pub fn verify(
                 "no key of the issuer has this kid and algorithm",
             ),
         })?;
-    if !key.verifies(jws.compact, issuer, now) {
-        return Err(Refusal::new(
-            Reason::SignatureInvalid,
-            "the signature does not verify",
-        ));
-    }
+    key.verify(jws.compact(), issuer, now)?;
     Ok(VerifiedToken {
         issuer: place,
-        claims: jws.claims,
+        claims: jws.into_claims(),
     })
 }
 
 fn find_issuer<'i>(jws: &Jws<'_>, issuers: &'i [Issuer]) -> Result<(usize, &'i Issuer), Refusal> {
-    let claimed = match jws.claims.get("iss") {
+    let claimed = match jws.claims().get("iss") {
         Some(Value::String(issuer)) => issuer,
         Some(_) => return Err(malformed("iss is not a string")),
         None => return Err(missing("iss")),
@@ -180,4 +175,83 @@ fn missing(claim: &'static str) -> Refusal {
 
 fn malformed(detail: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
     Refusal::new(Reason::TokenMalformed, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+    use serde_json::json;
+
+    const NOW: u64 = 1_800_000_000;
+
+    /// Checks times given in seconds from now, with a leeway of 30 s and a lifetime of an hour.
+    fn times(claims: &Value) -> Result<(), Reason> {
+        let policy = json!({
+            "issuers": [{
+                "preset": "buildkite", "audience": "a", "leeway": "30s", "max_lifetime": "1h",
+                "jwks": { "cluster": "c" },
+            }],
+            "rules": [],
+        });
+        let policy = Policy::from_json(policy.to_string().as_bytes()).unwrap();
+        let absolute = claims
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| {
+                let absolute = value.as_f64().map_or(value.clone(), |offset| {
+                    Value::from(offset + f64::from(u32::try_from(NOW).unwrap()))
+                });
+                (name.clone(), absolute)
+            })
+            .collect();
+        check_times(
+            &Claims::new(absolute),
+            &policy.issuers[0],
+            UnixTime::from_secs(NOW),
+        )
+        .map_err(|refusal| refusal.reason)
+    }
+
+    #[test]
+    fn times_hold_to_the_second() {
+        use Reason::{
+            ClaimMissing, LifetimeTooLong, TokenExpired, TokenMalformed, TokenNotYetValid,
+        };
+        for (claims, outcome) in [
+            (json!({"iat": 0, "exp": 300}), Ok(())),
+            (json!({"iat": -100, "exp": -29}), Ok(())),
+            (json!({"iat": -100, "exp": -29.5}), Ok(())),
+            (json!({"iat": -100, "exp": -30}), Err(TokenExpired)),
+            (json!({"iat": 30, "exp": 300}), Ok(())),
+            (json!({"iat": 31, "exp": 300}), Err(TokenNotYetValid)),
+            (json!({"iat": 0, "nbf": 30, "exp": 300}), Ok(())),
+            (
+                json!({"iat": 0, "nbf": 30.5, "exp": 300}),
+                Err(TokenNotYetValid),
+            ),
+            (json!({"iat": 0, "nbf": -600, "exp": 300}), Ok(())),
+            (json!({"iat": 0, "exp": 3_600}), Ok(())),
+            (json!({"iat": 0, "exp": 3_601}), Err(LifetimeTooLong)),
+            (
+                json!({"iat": -10, "nbf": 0, "exp": 3_600}),
+                Err(LifetimeTooLong),
+            ),
+            (json!({"nbf": 0, "exp": 3_601}), Err(LifetimeTooLong)),
+            (json!({"iat": 0}), Err(ClaimMissing)),
+            (json!({"iat": 0, "exp": null}), Err(ClaimMissing)),
+            (json!({"exp": 300}), Err(ClaimMissing)),
+            (json!({"iat": 0, "exp": "300"}), Err(TokenMalformed)),
+            (json!({"iat": 0, "exp": [300]}), Err(TokenMalformed)),
+            (json!({"iat": true, "exp": 300}), Err(TokenMalformed)),
+            (
+                json!({"iat": 0, "exp": -1_800_000_001.0}),
+                Err(TokenMalformed),
+            ),
+            (json!({"iat": 0, "exp": 1e300}), Err(TokenMalformed)),
+        ] {
+            assert_eq!(times(&claims), outcome, "{claims}");
+        }
+    }
 }

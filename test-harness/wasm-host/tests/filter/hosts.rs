@@ -50,33 +50,75 @@ fn assert_not_open(exchange: &Exchange, what: &str) {
     assert_ne!(exchange.outcome, Outcome::Paused, "{what}: it waits");
 }
 
+/// Each host call, failing at each place where the request makes it.
+fn sweep(profile: Profile, request: impl Fn(&Gateway) -> Request, look: impl Fn(&Exchange, &str)) {
+    let faults = [
+        Fault::Trap,
+        Fault::Status(Status::InternalFailure),
+        Fault::Status(Status::BadArgument),
+    ];
+    for (call, fault) in HostCall::ALL
+        .iter()
+        .flat_map(|call| faults.map(|fault| (call, fault)))
+    {
+        for nth in 1.. {
+            let mut gateway = ready(profile, &policy(profile));
+            let request = request(&gateway);
+            gateway.reset_host_calls();
+            gateway.set_fault(*call, nth, fault);
+            let exchange = gateway.request(0, request);
+            let what = format!("{profile:?}: {call:?} number {nth} answers {fault:?}");
+            look(&exchange, &what);
+            let made = gateway.host_calls().get(call).copied().unwrap_or_default();
+            // The next request is judged as ever, once the keys are there again.
+            gateway.advance(std::time::Duration::from_secs(2));
+            give_keys(&mut gateway, &minter().jwks());
+            assert_not_open(&send_good(&mut gateway), &what);
+            if made < nth {
+                break;
+            }
+        }
+    }
+}
+
 #[test]
 fn whatever_host_call_fails_no_request_goes_on_undecided_or_unclean() {
     for profile in BOTH {
-        for fault in [
-            Fault::Trap,
-            Fault::Status(Status::InternalFailure),
-            Fault::Status(Status::BadArgument),
-        ] {
-            for call in HostCall::ALL {
-                for nth in 1.. {
-                    let mut gateway = ready(profile, &policy(profile));
-                    gateway.reset_host_calls();
-                    let request = forged(&gateway);
-                    gateway.set_fault(*call, nth, fault);
-                    let exchange = gateway.request(0, request);
-                    let what = format!("{profile:?}: {call:?} number {nth} answers {fault:?}");
-                    assert_not_open(&exchange, &what);
-                    // The next request is judged as ever, once the keys are there again.
-                    gateway.advance(std::time::Duration::from_secs(2));
-                    give_keys(&mut gateway, &minter().jwks());
-                    assert_not_open(&send_good(&mut gateway), &what);
-                    if gateway.host_calls().get(call).copied().unwrap_or_default() < nth {
-                        break;
-                    }
+        sweep(
+            profile,
+            |gateway| {
+                forged(gateway)
+                    .body("x")
+                    .trailer("x-jobgate-rule", "forged")
+            },
+            |exchange, what| {
+                assert_not_open(exchange, what);
+                if let Some(upstream) = exchange.upstream() {
+                    assert!(
+                        upstream.trailers.is_empty(),
+                        "{what}: {:?}",
+                        upstream.trailers
+                    );
                 }
-            }
-        }
+            },
+        );
+    }
+}
+
+#[test]
+fn whatever_host_call_fails_a_refused_request_stays_refused() {
+    for profile in BOTH {
+        sweep(
+            profile,
+            |_| Request::get("/").header("x-jobgate-rule", "forged"),
+            |exchange, what| {
+                assert!(
+                    exchange.upstream().is_none(),
+                    "{what}: {:?}",
+                    exchange.outcome
+                );
+            },
+        );
     }
 }
 
@@ -259,7 +301,7 @@ fn with_its_memory_at_the_cap_the_filter_lets_nothing_through_undecided() {
 }
 
 #[test]
-fn a_hosts_clock_far_off_refuses_rather_than_admits() {
+fn time_passing_expires_a_token_and_one_from_ahead_waits() {
     for profile in BOTH {
         let mut gateway = ready(profile, &policy(profile));
         let token = good_token(&gateway);

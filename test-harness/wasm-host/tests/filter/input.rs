@@ -111,16 +111,33 @@ fn sizes_at_and_past_every_limit() {
 }
 
 #[test]
-fn a_request_without_a_path_or_a_method_is_refused() {
+fn a_target_that_is_no_path_is_refused_with_a_good_token_too() {
     for profile in BOTH {
         let mut gateway = ready(profile, &policy(profile));
-        for target in ["", "*", "http://evil.example/a", "evil.example:443"] {
+        let token = crate::common::good_token(&gateway);
+        for target in [
+            "",
+            "*",
+            "http://evil.example/a",
+            "evil.example:443",
+            "/a#b",
+            "/a?b#c",
+        ] {
             for method in ["GET", "CONNECT", "OPTIONS", ""] {
-                let exchange = gateway.request(0, Request::new(method, target));
-                assert!(
-                    exchange.upstream().is_none() && exchange.traps.is_empty(),
-                    "{method} {target:?}"
-                );
+                let request =
+                    Request::new(method, target).header("authorization", format!("Bearer {token}"));
+                let exchange = gateway.request(0, request);
+                assert!(exchange.traps.is_empty(), "{method} {target:?}");
+                if exchange.passage != Passage::HostRefused && exchange.upstream().is_none() {
+                    assert_refused(&exchange, "path_ambiguous");
+                }
+                if let Some(upstream) = exchange.upstream() {
+                    let path = String::from_utf8_lossy(&upstream.path).into_owned();
+                    assert!(
+                        path.starts_with('/') && !path.contains('#'),
+                        "{method} {target:?}: {path}"
+                    );
+                }
             }
         }
     }
