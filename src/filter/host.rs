@@ -19,9 +19,6 @@ pub(super) trait Host {
     /// Whether the headers are all that there are, by the number that the callback was told.
     fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool;
 
-    /// Whether the upstream sees a path that the filter sets.
-    fn path_can_be_rewritten(&self) -> bool;
-
     /// The method and the raw request target.
     fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status>;
 
@@ -32,7 +29,7 @@ pub(super) trait Host {
     fn take_away(&self, name: &str) -> Result<(), Status>;
 }
 
-/// Envoy: removal is real, the path can be rewritten, and the route is chosen anew after each change.
+/// Envoy: removal is real.
 struct Envoy;
 
 impl Host for Envoy {
@@ -50,10 +47,6 @@ impl Host for Envoy {
 
     fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool {
         headers.iter().count() >= told
-    }
-
-    fn path_can_be_rewritten(&self) -> bool {
-        true
     }
 
     fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status> {
@@ -76,7 +69,7 @@ struct Restricted;
 
 impl Host for Restricted {
     fn name(&self) -> &'static str {
-        "Kong or another"
+        "Kong, or a host that is treated like it"
     }
 
     /// Asking Kong for it ends its worker.
@@ -96,10 +89,6 @@ impl Host for Restricted {
             .filter(|header| !header.name.starts_with(':'))
             .count()
             >= told
-    }
-
-    fn path_can_be_rewritten(&self) -> bool {
-        false
     }
 
     fn request_line(&self, _: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status> {

@@ -1,7 +1,7 @@
 //! The shell: the only code that talks to the proxy.
 //!
-//! It calls `proxy_wasm::hostcalls`, which return results; the SDK's trait helpers unwrap them, and a panic
-//! takes the whole VM. What it must never do: return false from `on_configure` (Kong then opens every
+//! It calls `proxy_wasm::hostcalls`, which return most statuses as results (the SDK panics on the rest, which
+//! neither host gives for these calls); the SDK's trait helpers unwrap them all, and a panic takes the whole VM. What it must never do: return false from `on_configure` (Kong then opens every
 //! route), pause a request before it is decided (Kong lets paused requests through when anything goes
 //! wrong), fetch in `on_configure` (that traps on Kong).
 

@@ -20,11 +20,25 @@ const TRAILERS: MapType = MapType::HttpRequestTrailers;
 /// The filter of one request.
 pub(super) struct RequestFilter {
     route: Option<Rc<Route>>,
+    permitted: bool,
 }
 
 impl RequestFilter {
     pub(super) const fn new(route: Option<Rc<Route>>) -> Self {
-        Self { route }
+        Self {
+            route,
+            permitted: false,
+        }
+    }
+}
+
+impl RequestFilter {
+    const fn action(&self) -> Action {
+        if self.permitted {
+            Action::Continue
+        } else {
+            Action::Pause
+        }
     }
 }
 
@@ -36,9 +50,17 @@ impl HttpContext for RequestFilter {
             return refuse_blindly();
         };
         match handle(route, told, now) {
-            Ok(()) => Action::Continue,
+            Ok(()) => {
+                self.permitted = true;
+                Action::Continue
+            }
             Err(decision) => refuse(route, &decision),
         }
+    }
+
+    /// The body of a refused request goes nowhere, even if the answer could not be sent.
+    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
+        self.action()
     }
 
     /// Trailers are headers to some servers: reserved names have no place there either.
@@ -48,7 +70,7 @@ impl HttpContext for RequestFilter {
             .as_deref()
             .and_then(|route| route.policy.as_ref())
         else {
-            return Action::Continue;
+            return self.action();
         };
         let trailers = hostcalls::get_map_bytes(TRAILERS).unwrap_or_default();
         for (name, _) in &trailers {
@@ -58,7 +80,7 @@ impl HttpContext for RequestFilter {
                 _ = hostcalls::remove_map_value(TRAILERS, name);
             }
         }
-        Action::Continue
+        self.action()
     }
 }
 
@@ -77,7 +99,6 @@ fn handle(route: &Route, told: usize, now: UnixTime) -> Result<(), Box<Decision<
         headers: &headers,
         method: &method,
         target: &target,
-        path_can_be_rewritten: route.host.path_can_be_rewritten(),
     };
     let refused = |refusal| Box::new(refused(refusal).about(request));
     let because = |reason, detail| refused(Refusal::new(reason, detail));
@@ -108,7 +129,7 @@ fn handle(route: &Route, told: usize, now: UnixTime) -> Result<(), Box<Decision<
     Ok(())
 }
 
-/// Makes a request that goes on ready for the upstream: its headers, its path, no token.
+/// Makes a request that goes on ready for the upstream: its headers, and no token.
 fn carry_out(
     route: &Route,
     decision: &Decision<'_>,
@@ -124,9 +145,6 @@ fn carry_out(
     }
     for (name, value) in &set {
         hostcalls::set_map_value(HEADERS, name, Some(value))?;
-    }
-    if let Some(target) = decision.rewritten_target() {
-        hostcalls::set_map_value_bytes(HEADERS, ":path", Some(&target))?;
     }
     if decision.strip_token {
         for header in headers.like(&policy.carrier.header) {

@@ -6,7 +6,7 @@ use super::compiled::{
 use super::glob::{ClaimGlob, PathGlob};
 use super::matcher::ClaimTest;
 use super::pin::is_pinned;
-use super::preset::Preset;
+use super::preset::{Preset, shared_tenants};
 use super::raw::{
     OneOrMany, RawAudit, RawClaimRule, RawClient, RawDetail, RawEffect, RawHeaders, RawIssuer,
     RawJwks, RawMode, RawPolicy, RawRole, RawRule, RawToken, Scalar,
@@ -239,10 +239,9 @@ impl Checker {
         issuer: Option<&str>,
         preset: Option<&Preset>,
     ) -> Option<Vec<String>> {
-        let shared = issuer.and_then(Preset::of_issuer);
-        let known = shared
-            .or(preset)
-            .map_or(&[][..], |preset| preset.tenant_claims);
+        let shared = issuer.and_then(shared_tenants);
+        let of_preset = preset.map(|preset| preset.tenant_claims);
+        let known = shared.or(of_preset).unwrap_or_default();
         let Some(claims) = raw else {
             return Some(known.iter().copied().map(String::from).collect());
         };

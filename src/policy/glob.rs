@@ -96,10 +96,9 @@ impl PathGlob {
         }
         // The escapes must be those of the normal form; a star is no part of any.
         let plain = text.replace('*', "x");
-        match crate::request::NormalPath::parse(plain.as_bytes()) {
-            Ok(normal) if normal.as_str() == plain => {}
+        match crate::request::normalise(plain.as_bytes()) {
+            Ok(normal) if normal == plain => {}
             Ok(normal) => {
-                let normal = normal.as_str();
                 return Err(format!(
                     "{text:?} is not in normal form (with x for *, it is {normal:?})"
                 ));

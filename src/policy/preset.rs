@@ -94,12 +94,31 @@ impl Preset {
     pub(super) fn named(name: &str) -> Option<&'static Self> {
         Self::ALL.iter().copied().find(|preset| preset.name == name)
     }
+}
 
-    /// The preset whose own issuer this is, named or not: what is known of it holds all the same.
-    pub(super) fn of_issuer(issuer: &str) -> Option<&'static Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|preset| preset.issuer == issuer)
-    }
+/// Issuers that sign for all customers of a provider, and the claims that tell these apart. What is known of
+/// them holds whether a preset was named or not.
+const SHARED_ISSUERS: [(&str, &[&str]); 3] = [
+    (BUILDKITE.issuer, BUILDKITE.tenant_claims),
+    (
+        "https://token.actions.githubusercontent.com",
+        &["repository_owner", "repository_owner_id"],
+    ),
+    (
+        "https://gitlab.com",
+        &[
+            "namespace_path",
+            "namespace_id",
+            "project_path",
+            "project_id",
+        ],
+    ),
+];
+
+/// The claims that tell the customers of this issuer apart, if it is one that many share.
+pub(super) fn shared_tenants(issuer: &str) -> Option<&'static [&'static str]> {
+    SHARED_ISSUERS
+        .iter()
+        .find(|(shared, _)| *shared == issuer)
+        .map(|(_, claims)| *claims)
 }

@@ -45,10 +45,9 @@ fn claim_holds(rule: &Value, claim: Option<&Value>) -> bool {
             .any(|element| text(element).is_some_and(|text| test(&text)))
     };
     let every = |test: &dyn Fn(&str) -> bool| {
-        !elements.is_empty()
-            && elements
-                .iter()
-                .all(|element| text(element).is_some_and(|text| test(&text)))
+        elements
+            .iter()
+            .all(|element| text(element).is_some_and(|text| test(&text)))
     };
     let Value::Object(matchers) = rule else {
         return some(&|item| Some(item) == text(rule).as_deref());

@@ -91,7 +91,11 @@ impl Exchange {
 
 /// The name of the decision: refusals tell it to the client, the rest to the upstream, under the policy's own prefix.
 fn decision_id(response: &Response, forwarded: Option<&Echo>) -> Option<String> {
-    let told = response.header("x-jobgate-decision-id").into_iter().next();
+    // Its header's prefix is the policy's; the problem document names it the same everywhere.
+    let told = response
+        .json::<Value>()
+        .ok()
+        .and_then(|problem| Some(problem["decision_id"].as_str()?.to_owned()));
     told.or_else(|| {
         let headers = &forwarded?.headers;
         let (_, id) = headers

@@ -67,7 +67,6 @@ fn run(file: &CaseFile, case: &Case, minter: &Minter, token: Option<&str>) -> Ob
         headers: &headers,
         method: case.request.method.as_bytes(),
         target: case.request.path.as_bytes(),
-        path_can_be_rewritten: true,
     };
     let decision = judge(&policy, &mut keys, request, id, now);
     if decision.blocks() {
@@ -84,11 +83,8 @@ fn run(file: &CaseFile, case: &Case, minter: &Minter, token: Option<&str>) -> Ob
                 String::from_utf8_lossy(&header.value).into_owned(),
             )
         });
-    let target = decision
-        .rewritten_target()
-        .unwrap_or_else(|| case.request.path.clone().into_bytes());
     let forwarded = Forwarded {
-        target: String::from_utf8(target).expect("a path that passes is ASCII"),
+        target: case.request.path.clone(),
         headers: kept
             .chain(
                 set.iter()

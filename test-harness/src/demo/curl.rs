@@ -62,7 +62,7 @@ pub(super) fn lines(out: &mut impl Write, paint: Paint, stage: &Stage) -> io::Re
             vec![format!("{curl} {upstream}/ -H 'x-jobgate-branch: forged'")],
         ),
         (
-            "a new signing key: mint again; the gate answers 503 until it has fetched the key, at most 10 s",
+            "a new signing key: mint again; the gate answers 503 until it has fetched the key, some 10 s",
             vec![format!(
                 r#"{curl} {issuer}/keys/rotate {json} -d '{{"keep_old":true}}'"#
             )],

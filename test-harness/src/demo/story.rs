@@ -183,8 +183,8 @@ where
         (
             "that branch, climbing to production",
             "/deploy/staging/../production/eu",
-            403,
-            "no_rule_matched",
+            400,
+            "path_ambiguous",
         ),
         (
             "that branch, climbing in disguise",
