@@ -70,7 +70,7 @@ struct Failed<'a> {
 
 /// The record of a decision, as one line of ASCII JSON.
 ///
-/// `route` is the gateway's own name for the route that serves.
+/// `route` is the gateway's own name for the route by which the request came to the gate.
 #[must_use]
 pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
     let policy = decision.policy;

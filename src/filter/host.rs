@@ -22,7 +22,7 @@ pub(super) trait Host {
     /// The method and the raw request target.
     fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status>;
 
-    /// The proxy's own name for the route that serves the request.
+    /// The proxy's own name for the route by which the request came to the gate.
     fn route(&self) -> Option<String>;
 
     /// Takes a request header that occurs once away from what goes upstream, or at least its value.

@@ -185,7 +185,8 @@ fn refuse_blindly() -> Action {
 
 /// Refusals are logged as warnings, so that they are seen at the hosts' default levels.
 fn log_decision(route: &Route, decision: &Decision<'_>) {
-    // Read last: on Envoy the route can change with every header that does.
+    // The route by which the request came to the gate: where Envoy chooses again after this callback, the
+    // property does not tell yet.
     let record = record(decision, route.host.route().as_deref());
     match decision.outcome {
         Ok(_) => log::info!("{record}"),

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::common::{
     BOTH, TICK, answer, assert_passed, assert_refused, gateway_with, give_keys, good_token, minter,
-    module, options, policy, ready, send_good, unix, with_token,
+    options, policy, ready, send_good, unix, with_token,
 };
 
 /// A good request with forged headers of the kinds that each host could let through.
@@ -217,37 +217,6 @@ fn trailers_bring_no_reserved_header_and_no_token() {
     assert_passed(&exchange);
     let trailers = &exchange.upstream().unwrap().trailers;
     assert_eq!(trailers, &[(b"x-checksum".to_vec(), b"kept".to_vec())]);
-}
-
-#[test]
-fn the_record_names_the_route_that_serves_not_the_one_that_forged_headers_chose() {
-    let mut gateway = Gateway::new(Profile::Envoy, module(), options());
-    gateway.choose_route(|headers| {
-        let forged = headers.iter().any(|(name, _)| name == b"x-jobgate-branch");
-        if forged {
-            "open".to_owned()
-        } else {
-            "protected".to_owned()
-        }
-    });
-    gateway
-        .start(&[RouteConfig::new(
-            "deploy",
-            policy(Profile::Envoy).to_string(),
-        )])
-        .unwrap();
-    give_keys(&mut gateway, &minter().jwks());
-    gateway.take_logs();
-    let request = Request::get("/").header("x-jobgate-branch", "forged");
-    assert_refused(&gateway.request(0, request), "token_missing");
-    assert!(
-        gateway
-            .logs()
-            .iter()
-            .any(|(_, line)| line.contains(r#""route":"protected""#)),
-        "{:?}",
-        gateway.logs()
-    );
 }
 
 #[test]

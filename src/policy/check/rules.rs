@@ -1,0 +1,191 @@
+//! Roles and rules, and whether each rule pins its tenant.
+
+use super::Checker;
+use crate::policy::compiled::{ClaimSet, Effect, Issuer, Role, Rule};
+use crate::policy::glob::{ClaimGlob, PathGlob};
+use crate::policy::matcher::ClaimTest;
+use crate::policy::pin::is_pinned;
+use crate::policy::raw::{OneOrMany, RawClaimRule, RawEffect, RawRole, RawRule, Scalar};
+use std::collections::BTreeMap;
+
+impl Checker {
+    pub(super) fn roles(&mut self, raw: BTreeMap<String, OneOrMany<RawRole>>) -> Vec<Role> {
+        let mut roles = Vec::new();
+        for (name, sets) in raw {
+            let path = format!("roles.{name}");
+            self.name(&path, &name);
+            if sets.items.is_empty() {
+                self.error(&path, "has no claim set, so no job ever has it");
+            }
+            let mut any_of = Vec::new();
+            for (nth, set) in sets.items.into_iter().enumerate() {
+                let path = if sets.is_list {
+                    format!("{path}[{nth}]")
+                } else {
+                    path.clone()
+                };
+                if set.claims.is_empty() {
+                    self.error(
+                        format!("{path}.claims"),
+                        "is empty, so every job would have the role; name a claim",
+                    );
+                }
+                any_of.push(self.claims(&format!("{path}.claims"), set.claims));
+            }
+            roles.push(Role { name, any_of });
+        }
+        roles
+    }
+
+    pub(super) fn rules(
+        &mut self,
+        raw: Vec<RawRule>,
+        roles: &[Role],
+        issuers: &[Issuer],
+    ) -> Vec<Rule> {
+        let mut rules: Vec<Rule> = Vec::new();
+        for (nth, raw) in raw.into_iter().enumerate() {
+            let path = format!("rules[{nth}]");
+            self.name(&format!("{path}.id"), &raw.id);
+            if rules.iter().any(|rule| rule.id == raw.id) {
+                self.error(
+                    format!("{path}.id"),
+                    format!("{:?} is the id of two rules; ids are unique", raw.id),
+                );
+            }
+            let errors_before = self.errors.len();
+            let rule = self.rule(&path, raw, roles);
+            // A rule with errors may look unpinned only because of them.
+            if self.errors.len() == errors_before {
+                self.require_pins(&path, &rule, roles, issuers);
+            }
+            rules.push(rule);
+        }
+        rules.sort_by(|a, b| a.id.cmp(&b.id));
+        rules
+    }
+
+    fn rule(&mut self, path: &str, raw: RawRule, roles: &[Role]) -> Rule {
+        let at = |field: &str| format!("{path}.{field}");
+        let mut places = Vec::new();
+        for (nth, name) in self
+            .non_empty(&at("roles"), raw.roles)
+            .into_iter()
+            .enumerate()
+        {
+            match roles.iter().position(|role| role.name == name) {
+                Some(place) => places.push(place),
+                None => {
+                    let known: Vec<_> = roles.iter().map(|role| &role.name).collect();
+                    self.error(
+                        format!("{path}.roles[{nth}]"),
+                        format!("{name:?} is no role; there are {known:?}"),
+                    );
+                }
+            }
+        }
+        let methods = self.non_empty(&at("methods"), raw.methods);
+        for (nth, method) in methods.iter().enumerate() {
+            if method.is_empty()
+                || !method
+                    .bytes()
+                    .all(|byte| byte.is_ascii_uppercase() || byte == b'-')
+            {
+                let message =
+                    format!("{method:?} is no method; they are in upper case, like \"POST\"");
+                self.error(format!("{path}.methods[{nth}]"), message);
+            }
+        }
+        let mut paths = Vec::new();
+        for (nth, text) in self.non_empty(&at("paths"), raw.paths).iter().enumerate() {
+            paths.extend(self.ok(&format!("{path}.paths[{nth}]"), PathGlob::parse(text)));
+        }
+        let effect = match raw.effect {
+            RawEffect::Allow => Effect::Allow,
+            RawEffect::Deny => Effect::Deny,
+        };
+        let claims = self.claims(&at("claims"), raw.claims);
+        Rule {
+            id: raw.id,
+            effect,
+            roles: places,
+            methods,
+            paths,
+            claims,
+        }
+    }
+
+    /// A list that, where it is written, must not be empty: is an empty one "any" or "none"?
+    fn non_empty(&mut self, path: &str, list: Option<Vec<String>>) -> Vec<String> {
+        if list.as_ref().is_some_and(Vec::is_empty) {
+            self.error(
+                path,
+                "is empty, which matches nothing; name one, or leave the list out for any",
+            );
+        }
+        list.unwrap_or_default()
+    }
+
+    fn require_pins(&mut self, path: &str, rule: &Rule, roles: &[Role], issuers: &[Issuer]) {
+        for issuer in issuers {
+            if !is_pinned(rule, roles, issuer) {
+                let message = format!(
+                    "any customer of {} could meet this rule; pin the tenant in its claims or in each of its roles: {} by equals, in, or matches without a leading wildcard",
+                    issuer.issuer,
+                    issuer.tenant_claims.join(" or ")
+                );
+                self.error(path, message);
+            }
+        }
+    }
+
+    fn claims(&mut self, path: &str, raw: BTreeMap<String, RawClaimRule>) -> ClaimSet {
+        let tests = raw
+            .into_iter()
+            .map(|(name, raw)| {
+                let test = self.claim(&format!("{path}.{name}"), raw);
+                (name, test)
+            })
+            .collect();
+        ClaimSet(tests)
+    }
+
+    fn claim(&mut self, path: &str, raw: RawClaimRule) -> ClaimTest {
+        let texts = |list: Vec<Scalar>| list.into_iter().map(|scalar| scalar.0).collect::<Vec<_>>();
+        let lists_nothing = [
+            ("in", raw.one_of.as_ref().is_some_and(Vec::is_empty)),
+            ("not_in", raw.none_of.as_ref().is_some_and(Vec::is_empty)),
+            (
+                "matches",
+                raw.matches
+                    .as_ref()
+                    .is_some_and(|globs| globs.items.is_empty()),
+            ),
+        ];
+        for (name, _) in lists_nothing.into_iter().filter(|(_, empty)| *empty) {
+            self.error(
+                format!("{path}.{name}"),
+                "is empty; list at least one value",
+            );
+        }
+        let matches = raw.matches.map(|globs| {
+            let path = format!("{path}.matches");
+            globs
+                .items
+                .iter()
+                .filter_map(|text| self.ok(&path, ClaimGlob::parse(text)))
+                .collect()
+        });
+        let test = ClaimTest {
+            equals: raw.equals.map(|scalar| scalar.0),
+            not_equals: raw.not_equals.map(|scalar| scalar.0),
+            one_of: raw.one_of.map(texts),
+            none_of: raw.none_of.map(texts),
+            matches,
+        };
+        if test == ClaimTest::default() {
+            self.error(path, "asks for nothing; write a value, or one of equals, not_equals, in, not_in, matches");
+        }
+        test
+    }
+}
