@@ -2,8 +2,7 @@
 
 use jobgate_harness::mint::TokenSpec;
 use jobgate_wasm_host::{
-    CallResponse, Exchange, Fault, Gateway, HostCall, Options, Outcome, Profile, Request,
-    RouteConfig, Status,
+    CallResponse, Exchange, Fault, Gateway, HostCall, Options, Outcome, Profile, Request, Status,
 };
 use serde_json::json;
 
