@@ -153,3 +153,22 @@ fn every_wrong_configuration_is_named_with_its_place_and_remedy() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+/// The first block of a page in this language.
+fn block(page: &str, language: &str) -> String {
+    let text = std::fs::read_to_string(repository().join(page)).expect("the page is there");
+    let (_, rest) = text
+        .split_once(&format!("```{language}\n"))
+        .expect("the page has such a block");
+    rest.split("```").next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_policies_in_the_docs_are_policies() {
+    let readme = block("README.md", "json");
+    Policy::from_json(readme.as_bytes()).unwrap_or_else(|errors| panic!("README.md: {errors}"));
+    let yaml = block("docs/policy.md", "yaml");
+    let reference: serde_json::Value = serde_saphyr::from_str(&yaml).expect("docs/policy.md: YAML");
+    Policy::from_json(reference.to_string().as_bytes())
+        .unwrap_or_else(|errors| panic!("docs/policy.md: {errors}"));
+}
