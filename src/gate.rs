@@ -178,9 +178,12 @@ pub fn judge<'p>(
 ) -> Decision<'p> {
     let undecided = Refusal::new(Reason::InternalError, "nothing was decided");
     let mut decision = Decision::refuse(Some(policy), undecided, id, now).about(request);
-    let mut seen = Unproven::default();
     // The token first, whatever the path is: shadow mode must know whose it is to take it out.
-    let token = find_token(policy, request, &mut seen);
+    let token = find_token(policy, request);
+    let claimed_issuer = token
+        .as_ref()
+        .ok()
+        .and_then(|token| token.claims().text("iss").map(Cow::into_owned));
     let path = decision
         .path
         .as_ref()
@@ -196,34 +199,23 @@ pub fn judge<'p>(
     decision.outcome = outcome;
     // Shadow mode changes nothing for traffic that is not the gate's: only tokens of its own issuers are
     // kept from the upstream.
+    let is_of_ours = || {
+        let mut ours = policy.issuers.iter().map(|issuer| &issuer.issuer);
+        claimed_issuer
+            .as_ref()
+            .is_some_and(|claimed| ours.any(|issuer| issuer == claimed))
+    };
     decision.strip_token =
-        !policy.carrier.forward && (policy.mode == Mode::Enforce || seen.is_of_ours);
-    decision.claimed_issuer = seen.issuer.filter(|_| token.is_none());
+        !policy.carrier.forward && (policy.mode == Mode::Enforce || is_of_ours());
+    decision.claimed_issuer = claimed_issuer.filter(|_| token.is_none());
     decision.token = token;
     decision
 }
 
-/// What a token says of its issuer, before anything is proven.
-#[derive(Default)]
-struct Unproven {
-    issuer: Option<String>,
-    is_of_ours: bool,
-}
-
-/// The request's one token, parsed; notes whose it says it is.
-fn find_token<'a>(
-    policy: &Policy,
-    request: Request<'a>,
-    seen: &mut Unproven,
-) -> Result<Jws<'a>, Refusal> {
+/// The request's one token, parsed and not proven.
+fn find_token<'a>(policy: &Policy, request: Request<'a>) -> Result<Jws<'a>, Refusal> {
     let query = request.target.splitn(2, |&byte| byte == b'?').nth(1);
-    let jws = Jws::parse(token::extract(&policy.carrier, request.headers, query)?)?;
-    seen.issuer = jws.claims().text("iss").map(Cow::into_owned);
-    seen.is_of_ours = policy
-        .issuers
-        .iter()
-        .any(|ours| Some(&ours.issuer) == seen.issuer.as_ref());
-    Ok(jws)
+    Jws::parse(token::extract(&policy.carrier, request.headers, query)?)
 }
 
 fn rule(

@@ -10,7 +10,7 @@ use std::io;
 /// `,` too. So a value holds no line break, no second value and no list, and percent-decoding gives back
 /// the claim.
 #[must_use]
-pub fn header_value(text: &str) -> String {
+pub(super) fn header_value(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (nth, byte) in text.bytes().enumerate() {
         let at_an_end = nth == 0 || nth.saturating_add(1) == text.len();
@@ -33,7 +33,7 @@ fn escape(out: &mut String, byte: u8) {
 ///
 /// # Errors
 /// When the value cannot be JSON.
-pub fn ascii_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+pub(super) fn ascii_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut out = Vec::with_capacity(512);
     value.serialize(&mut Serializer::with_formatter(
         &mut out,
@@ -45,7 +45,7 @@ pub fn ascii_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
 /// The beginning of a text that takes at most `budget` bytes as [`ascii_json`] writes it, and `...` where
 /// something was left out.
 #[must_use]
-pub fn clipped(text: &str, budget: usize) -> Cow<'_, str> {
+pub(super) fn clipped(text: &str, budget: usize) -> Cow<'_, str> {
     let mut written = 0_usize;
     for (at, character) in text.char_indices() {
         written = written.saturating_add(match character {

@@ -12,6 +12,5 @@ mod record;
 mod tests;
 
 pub use answer::{Answer, answer};
-pub use escape::{ascii_json, clipped, header_value};
 pub use headers::upstream_headers;
 pub use record::record;

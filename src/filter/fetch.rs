@@ -1,7 +1,7 @@
 //! Fetching keys through the host, from ticks only, and saying why when it fails.
 
 use super::root::{Route, now};
-use crate::keys::{Fetch, FetchError, FetchReport, MAX_DOCUMENT_BYTES};
+use crate::keys::{FetchError, FetchReport, JwksSource, MAX_DOCUMENT_BYTES};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType};
 use std::collections::HashMap;
@@ -18,12 +18,12 @@ impl Fetcher {
         let (Ok(now), Ok(mut keys)) = (now(), route.keys.try_borrow_mut()) else {
             return;
         };
-        let due: Vec<(usize, Fetch)> = keys
+        let due: Vec<(usize, JwksSource)> = keys
             .stores_mut()
-            .filter_map(|(issuer, store)| store.poll(now).map(|fetch| (issuer, fetch)))
+            .filter_map(|(issuer, store)| store.poll(now).map(|source| (issuer, source)))
             .collect();
-        for (issuer, fetch) in due {
-            match send(&fetch) {
+        for (issuer, source) in due {
+            match send(&source) {
                 Ok(call) => {
                     // A call that was given up is forgotten, should its answer still come.
                     self.calls.retain(|_, waiting| *waiting != issuer);
@@ -57,8 +57,7 @@ impl Fetcher {
     }
 }
 
-fn send(fetch: &Fetch) -> Result<u32, FetchError> {
-    let source = &fetch.source;
+fn send(source: &JwksSource) -> Result<u32, FetchError> {
     let headers = vec![
         (":method", "GET"),
         (":scheme", source.uri.scheme),

@@ -10,7 +10,7 @@ mod store;
 
 pub use jwk::{JwksError, KeySet, PublicKey, SkippedKey};
 pub use source::{JwksSource, JwksUri};
-pub use store::{Fetch, FetchError, FetchReport, KeyMiss, KeyStore, MAX_DOCUMENT_BYTES};
+pub use store::{FetchError, FetchReport, KeyMiss, KeyStore, MAX_DOCUMENT_BYTES};
 
 use crate::policy::Issuer;
 use crate::time::UnixTime;

@@ -24,13 +24,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Unknown `kid`s remembered; the oldest is forgotten, and then counts as new.
 const MAX_UNKNOWN: usize = 64;
 
-/// A fetch that is wanted now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetch {
-    /// From where.
-    pub source: JwksSource,
-}
-
 /// Why a fetch gave no keys. Each cause reads differently in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchError {
@@ -130,9 +123,9 @@ impl KeyStore {
         }
     }
 
-    /// Whether a fetch is due, and if so the fetch. It counts as under way until [`Self::finish`] is called
+    /// Whether a fetch is due, and if so from where. It counts as under way until [`Self::finish`] is called
     /// or its time is over.
-    pub fn poll(&mut self, now: UnixTime) -> Option<Fetch> {
+    pub fn poll(&mut self, now: UnixTime) -> Option<JwksSource> {
         let source = self.source.as_ref()?;
         let give_up = source.timeout.saturating_add(GRACE);
         let is_waited_for = |since: UnixTime| now >= since && now.since(since) < give_up;
@@ -154,9 +147,7 @@ impl KeyStore {
         }
         self.early_at = None;
         self.in_flight_since = Some(now);
-        Some(Fetch {
-            source: source.clone(),
-        })
+        Some(source.clone())
     }
 
     /// Takes the answer of the fetch under way.

@@ -90,8 +90,7 @@ fn after_bearer(text: &str) -> Option<&str> {
 }
 
 /// Whether text looks like a signed JWT: three parts, the first an encoded `{"`.
-#[must_use]
-pub fn is_compact_jws(text: &str) -> bool {
+fn is_compact_jws(text: &str) -> bool {
     text.starts_with("ey") && text.bytes().filter(|&byte| byte == b'.').count() == 2
 }
 

@@ -1,6 +1,6 @@
 //! A compact JWS (RFC 7515, section 3.1) that carries a JWT, parsed strictly and not yet believed.
 
-use super::{Claims, MAX_TOKEN_BYTES};
+use super::{Claims, MAX_TOKEN_BYTES, malformed};
 use crate::json;
 use crate::reason::{Reason, Refusal};
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder};
@@ -132,10 +132,6 @@ fn object(part: &str, what: &'static str) -> Result<Map<String, Value>, Refusal>
 fn decode(part: &str, what: &'static str) -> Result<Vec<u8>, Refusal> {
     Base64UrlSafeNoPadding::decode_to_vec(part, None)
         .map_err(|_| malformed(format!("{what} is not unpadded base64url")))
-}
-
-fn malformed(detail: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
-    Refusal::new(Reason::TokenMalformed, detail)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Cheap checks come first, so that a flood of wrong tokens costs no cryptography; the signature is
 //! checked last, and nothing is believed before it.
 
-use super::{Claims, Jws};
+use super::{Claims, Jws, malformed};
 use crate::keys::{KeyMiss, KeyRing};
 use crate::policy::Issuer;
 use crate::reason::{Reason, Refusal};
@@ -171,10 +171,6 @@ fn missing(claim: &'static str) -> Refusal {
         Reason::ClaimMissing,
         format!("the claim {claim} is missing"),
     )
-}
-
-fn malformed(detail: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
-    Refusal::new(Reason::TokenMalformed, detail)
 }
 
 #[cfg(test)]
