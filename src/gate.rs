@@ -3,12 +3,19 @@
 //! Nothing here talks to a host or reads a clock. The shell carries the decision out; [`crate::audit`] puts
 //! it into words.
 
-use crate::keys::KeyRing;
-use crate::policy::{Mismatch, Mode, Permit, Policy, Ruling};
+mod pool;
+mod state;
+
+pub use pool::Pool;
+pub use state::State;
+
+use crate::policy::{Mismatch, Mode, Permit, Policy, Replay, Ruling};
 use crate::reason::{Reason, Refusal};
+use crate::replay::{self, Claim};
 use crate::request::{HeaderMap, NormalPath, PathAmbiguous};
+use crate::shared_data::SharedData;
 use crate::time::UnixTime;
-use crate::token::{self, Jws, VerifiedToken};
+use crate::token::{self, Presented, VerifiedToken};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -82,6 +89,8 @@ pub struct Decision<'p> {
     pub outcome: Result<Permit, Refused>,
     /// Whether the token must be taken out of what goes upstream.
     pub strip_token: bool,
+    /// Whether the token's signature was checked for an earlier request.
+    pub cached: bool,
 }
 
 /// Why a request was refused, with what explains it.
@@ -89,7 +98,8 @@ pub struct Decision<'p> {
 pub struct Refused {
     /// The code and its detail.
     pub refusal: Refusal,
-    /// The deny rule that matched, by its place in the policy.
+    /// The rule that refuses, by its place in the policy: a deny rule that matched, or an allow rule that
+    /// lets a token through once.
     pub rule: Option<usize>,
     /// The job's roles, by their places in the policy, where the token was proven.
     pub roles: Vec<usize>,
@@ -127,6 +137,7 @@ impl<'p> Decision<'p> {
             claimed_issuer: None,
             outcome: Err(refusal.into()),
             strip_token: true,
+            cached: false,
         }
     }
 
@@ -167,11 +178,14 @@ impl<'p> Decision<'p> {
 
 /// Decides a request. The request's reserved headers are taken care of before and apart from this.
 ///
-/// An unknown `kid` is noted in `keys`, which may then want a fetch.
+/// `state` is what the gate of this policy remembers. `shared` is what all workers share, where the host
+/// has it: without, a rule with `replay: once` lets nothing through. Only a request that passes all else
+/// uses its token up; in shadow mode it does so too, so that the next is told what it would have been told.
 #[must_use]
 pub fn judge<'p>(
     policy: &'p Policy,
-    keys: &mut KeyRing,
+    state: &mut State,
+    shared: &dyn SharedData,
     request: Request<'_>,
     id: DecisionId,
     now: UnixTime,
@@ -179,21 +193,29 @@ pub fn judge<'p>(
     let undecided = Refusal::new(Reason::InternalError, "nothing was decided");
     let mut decision = Decision::refuse(Some(policy), undecided, id, now).about(request);
     // The token first, whatever the path is: shadow mode must know whose it is to take it out.
-    let token = find_token(policy, request);
-    let claimed_issuer = token
+    let presented = find_token(policy, request).and_then(|compact| state.look_up(compact, now));
+    let claimed_issuer = presented
         .as_ref()
         .ok()
         .and_then(|token| token.claims().text("iss").map(Cow::into_owned));
+    decision.cached = presented.as_ref().is_ok_and(Presented::is_known);
     let path = decision
         .path
         .as_ref()
         .map_err(|why| Refusal::new(Reason::PathAmbiguous, why.0));
     let proof = path.and_then(|path| {
-        let token = token::verify(token?, &policy.issuers, keys, now)?;
+        let token = state.prove(presented?, policy, shared, now)?;
         Ok((token, path))
     });
     let (outcome, token) = match proof {
-        Ok((token, path)) => (rule(policy, &token, &decision.method, path), Some(token)),
+        Ok((token, path)) => {
+            let outcome = state
+                .check_revoked(&token, policy, shared, now)
+                .map_err(Refused::from)
+                .and_then(|()| rule(policy, &token, &decision.method, path))
+                .and_then(|permit| use_up(policy, shared, &token, permit, now));
+            (outcome, Some(token))
+        }
         Err(refusal) => (Err(refusal.into()), None),
     };
     decision.outcome = outcome;
@@ -212,10 +234,10 @@ pub fn judge<'p>(
     decision
 }
 
-/// The request's one token, parsed and not proven.
-fn find_token<'a>(policy: &Policy, request: Request<'a>) -> Result<Jws<'a>, Refusal> {
+/// The request's one token, as it was sent.
+fn find_token<'a>(policy: &Policy, request: Request<'a>) -> Result<&'a str, Refusal> {
     let query = request.target.splitn(2, |&byte| byte == b'?').nth(1);
-    Jws::parse(token::extract(&policy.carrier, request.headers, query)?)
+    token::extract(&policy.carrier, request.headers, query)
 }
 
 fn rule(
@@ -234,6 +256,38 @@ fn rule(
             rule: denial.rule,
             roles: denial.roles,
             mismatches: denial.mismatches,
+        }),
+    }
+}
+
+/// A permit for a single use counts only if the token could be claimed.
+fn use_up(
+    policy: &Policy,
+    shared: &dyn SharedData,
+    token: &VerifiedToken,
+    permit: Permit,
+    now: UnixTime,
+) -> Result<Permit, Refused> {
+    if permit.replay() == Replay::Allow {
+        return Ok(permit);
+    }
+    let rule = policy.rules.get(permit.rule());
+    let claimed = match (rule, policy.issuers.get(token.issuer())) {
+        (Some(rule), Some(issuer)) => {
+            replay::claim(shared, &Claim::new(&rule.id, token, issuer), now)
+        }
+        _ => Err(Refusal::new(
+            Reason::InternalError,
+            "the permit is another policy's",
+        )),
+    };
+    match claimed {
+        Ok(()) => Ok(permit),
+        Err(refusal) => Err(Refused {
+            refusal,
+            rule: Some(permit.rule()),
+            roles: permit.roles().to_vec(),
+            mismatches: Vec::new(),
         }),
     }
 }

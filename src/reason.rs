@@ -85,6 +85,12 @@ reasons! {
     /// A deny rule matched.
     DeniedByRule = "denied_by_rule", 403,
         "The token is valid, but a rule of this route denies this request.";
+    /// The token, the job or the key is on the list of revocations.
+    Revoked = "revoked", 403,
+        "The token has been revoked.";
+    /// The rule lets a token through once, and this one was used.
+    Replayed = "replayed", 403,
+        "The token was used before, and serves only once here. Ask the CI for a new one.";
     /// The path can be read in more than one way.
     PathAmbiguous = "path_ambiguous", 400,
         "The request's path can be read in more than one way. Send it in its plain, normalised form.";
@@ -94,6 +100,12 @@ reasons! {
     /// The issuer's keys could not be had yet, or are being fetched again.
     KeysUnavailable = "keys_unavailable", 503,
         "The issuer's keys are not available at the moment. Try again shortly.";
+    /// Whether the token was used before cannot be told, and the rule lets it through once.
+    ReplayUnavailable = "replay_unavailable", 503,
+        "The gateway cannot tell whether the token was used before. Try again in a minute with a new one.";
+    /// The list of revocations could not be had, or is too old.
+    RevocationsUnavailable = "revocations_unavailable", 503,
+        "The gateway does not know what is revoked at the moment. Try again shortly.";
     /// The route's policy has errors, so nothing is let through.
     ConfigInvalid = "config_invalid", 503,
         "The gateway's policy for this route is not valid; its operator finds the errors in the gateway's log.";

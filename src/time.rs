@@ -37,6 +37,12 @@ impl UnixTime {
         Self(self.0.saturating_add(span))
     }
 
+    /// This moment and a span before it; the epoch when it would be earlier.
+    #[must_use]
+    pub const fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(span))
+    }
+
     /// How long ago `earlier` was; nothing when it lies ahead (the host's clock went back).
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -45,7 +45,9 @@ pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
         .map_or(ClientDetail::Code, |policy| policy.audit.client);
     let failed = match client {
         ClientDetail::Code => Vec::new(),
+        // The detail of a revocation holds the note of whoever revoked, which is for the record alone.
         ClientDetail::Conditions => std::iter::once(refused.refusal.detail.clone().into_owned())
+            .filter(|_| refused.refusal.reason != Reason::Revoked)
             .chain(
                 refused
                     .mismatches
@@ -80,7 +82,10 @@ pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
     if let Some(challenge) = challenge(reason) {
         headers.push(("www-authenticate", challenge));
     }
-    if reason == Reason::KeysUnavailable {
+    if matches!(
+        reason,
+        Reason::KeysUnavailable | Reason::RevocationsUnavailable
+    ) {
         headers.push(("retry-after", "1".into()));
     }
     Some(Answer {

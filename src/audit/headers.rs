@@ -43,7 +43,7 @@ pub fn upstream_headers<'p>(decision: &Decision<'p>) -> Vec<(&'p str, String)> {
     if let Some(subject) = token.claims().text("sub") {
         headers.push((&names.subject, header_value(&subject)));
     }
-    for (field, claim) in issuer.identity {
+    for (field, claim) in &issuer.identity {
         if let Some(value) = token.claims().text(claim) {
             headers.push((names.identity(*field), header_value(&value)));
         }

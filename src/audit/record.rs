@@ -61,7 +61,8 @@ struct Record<'a> {
 /// A condition that kept a rule from matching.
 #[derive(Serialize)]
 struct Failed<'a> {
-    rule: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
     condition: Cow<'a, str>,
     expected: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,7 +87,7 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
         .as_ref()
         .and_then(|token| policy.and_then(|policy| policy.issuers.get(token.issuer())));
     let mut identity = Map::new();
-    for (field, claim) in issuer.map_or(&[][..], |issuer| issuer.identity) {
+    for (field, claim) in issuer.map_or(&[][..], |issuer| &issuer.identity) {
         if let Some(value) = claims.and_then(|claims| claims.text(claim)) {
             identity.insert(field.name().into(), clipped(&value, PART).into());
         }
@@ -136,7 +137,7 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
             .map_or(&[][..], |refused| &refused.mismatches)
             .iter()
             .map(|mismatch| Failed {
-                rule: &mismatch.rule,
+                rule: mismatch.rule.as_deref(),
                 condition: clipped(&mismatch.condition, VALUE),
                 expected: clipped(&mismatch.expected, VALUE),
                 value: claims

@@ -1,10 +1,10 @@
 //! What no request may bring about in a record.
 
 use super::{Answer, answer, record};
-use crate::gate::{DecisionId, Request, judge};
-use crate::keys::KeyRing;
+use crate::gate::{DecisionId, Request, State, judge};
 use crate::policy::Policy;
 use crate::request::HeaderMap;
+use crate::shared_data::NoSharedData;
 use crate::time::UnixTime;
 use crate::token::{Claims, VerifiedToken};
 use serde_json::{Value, json};
@@ -41,8 +41,18 @@ fn hostile(policy: &Policy) -> (String, Answer<'_>) {
     };
     let now = UnixTime::from_secs(1);
     let id = DecisionId::new(now, 1, 1);
-    let mut decision = judge(policy, &mut KeyRing::new(&policy.issuers), request, id, now);
-    let identity = policy.issuers[0].identity.iter().map(|(_, claim)| *claim);
+    let mut decision = judge(
+        policy,
+        &mut State::alone(policy),
+        &NoSharedData,
+        request,
+        id,
+        now,
+    );
+    let identity = policy.issuers[0]
+        .identity
+        .iter()
+        .map(|(_, claim)| claim.as_str());
     let claims = identity
         .chain(["sub"])
         .map(|claim| (claim.to_owned(), Value::from(odd.as_str())))

@@ -1,136 +1,212 @@
-//! Fetching keys through the host, from ticks only, and saying why when it fails.
+//! Fetching documents through the host, begun by ticks only, and saying why when it fails.
 
+use super::host::Host;
 use super::root::{Route, now};
-use crate::keys::{FetchError, FetchReport, JwksSource, MAX_DOCUMENT_BYTES};
+use crate::fetch::{Answer, Cause, Fetch, FetchError, Remote, Report, Step, is_entity_tag};
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType};
+use proxy_wasm::types::{BufferType, MapType, Status};
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
-/// The fetches of one root context that are under way: which issuer waits for which call.
+/// The most bytes of an answer that tells why there is none that are read.
+const MAX_EXCUSE_BYTES: usize = 4 * 1024;
+
+/// Something that is fetched, which other routes may share.
+pub(super) type SharedRemote = Rc<RefCell<dyn Remote>>;
+
+/// A request under way.
+struct Call {
+    remote: SharedRemote,
+    flight: u64,
+    /// Whether the server was told what is there already.
+    is_conditional: bool,
+    scheme: &'static str,
+    max_bytes: usize,
+}
+
+/// The fetches of one root context that are under way.
 #[derive(Default)]
 pub(super) struct Fetcher {
-    calls: HashMap<u32, usize>,
+    calls: HashMap<u32, Call>,
+}
+
+/// Where a context goes, its answers go elsewhere: what it fetched for others is asked for again.
+impl Drop for Fetcher {
+    fn drop(&mut self) {
+        for call in self.calls.values() {
+            if let Ok(mut remote) = call.remote.try_borrow_mut() {
+                remote.abandon(call.flight);
+            }
+        }
+    }
 }
 
 impl Fetcher {
     /// Sends the fetches that are due.
     pub(super) fn on_tick(&mut self, route: &Route) {
-        let (Ok(now), Ok(mut keys)) = (now(), route.keys.try_borrow_mut()) else {
-            return;
-        };
-        let due: Vec<(usize, JwksSource)> = keys
-            .stores_mut()
-            .filter_map(|(issuer, store)| store.poll(now).map(|source| (issuer, source)))
-            .collect();
-        for (issuer, source) in due {
-            match send(&source) {
-                Ok(call) => {
-                    // A call that was given up is forgotten, should its answer still come.
-                    self.calls.retain(|_, waiting| *waiting != issuer);
-                    self.calls.insert(call, issuer);
-                }
-                Err(error) => {
-                    if let Some(store) = keys.store_mut(issuer) {
-                        log_report(route, issuer, &store.finish(Err(error), now));
-                    }
-                }
+        let Ok(now) = now() else { return };
+        for remote in route.remotes() {
+            let due = match remote.try_borrow_mut() {
+                Ok(mut remote) => remote.poll(now, route.shared()),
+                Err(_) => None,
+            };
+            if let Some(fetch) = due {
+                // A call that was given up is forgotten, should its answer still come.
+                self.calls
+                    .retain(|_, call| !Rc::ptr_eq(&call.remote, &remote));
+                self.send(route, &remote, &fetch);
             }
         }
     }
 
-    /// Takes the answer of a fetch.
-    pub(super) fn on_response(&mut self, route: &Route, call: u32, body_size: usize) {
-        let Some(issuer) = self.calls.remove(&call) else {
-            return;
+    /// Takes the answer of a fetch. Whether it is over.
+    pub(super) fn on_response(
+        &mut self,
+        route: &Route,
+        call: u32,
+        headers: usize,
+        body_size: usize,
+    ) -> bool {
+        let Some(call) = self.calls.remove(&call) else {
+            return false;
         };
-        let answer = read(body_size);
-        let (Ok(now), Ok(mut keys)) = (now(), route.keys.try_borrow_mut()) else {
-            return;
+        let host = route.vm.host;
+        let answer = if host.has_call_headers(headers) {
+            read(host, body_size, &call)
+        } else {
+            Err(FetchError::from_dispatch_status(None))
         };
-        if let Some(store) = keys.store_mut(issuer) {
-            let report = match answer {
-                Ok(body) => store.finish(Ok(&body), now),
-                Err(error) => store.finish(Err(error), now),
-            };
-            log_report(route, issuer, &report);
+        self.finish(route, &call.remote, call.flight, answer)
+    }
+
+    fn send(&mut self, route: &Route, remote: &SharedRemote, fetch: &Fetch) {
+        let mut headers = vec![
+            (":method", "GET"),
+            (":scheme", fetch.uri.scheme),
+            (":authority", fetch.uri.authority.as_str()),
+            (":path", fetch.uri.path.as_str()),
+            ("accept", "application/json"),
+            ("user-agent", concat!("jobgate/", env!("CARGO_PKG_VERSION"))),
+        ];
+        if let Some(etag) = &fetch.etag {
+            headers.push(("if-none-match", etag));
+        }
+        let sent =
+            hostcalls::dispatch_http_call(&fetch.cluster, headers, None, Vec::new(), fetch.timeout);
+        match sent {
+            Ok(token) => {
+                let call = Call {
+                    remote: Rc::clone(remote),
+                    flight: fetch.flight,
+                    is_conditional: fetch.etag.is_some(),
+                    scheme: fetch.uri.scheme,
+                    max_bytes: fetch.max_bytes,
+                };
+                self.calls.insert(token, call);
+            }
+            // Envoy's word for a cluster that is empty.
+            Err(Status::InternalFailure) => {
+                let error = FetchError::no_server(&fetch.cluster);
+                self.finish(route, remote, fetch.flight, Err(error));
+            }
+            Err(status) => {
+                let detail = format!(
+                    "the gateway did not send the request: {status:?} for the cluster {:?}",
+                    fetch.cluster
+                );
+                let error = FetchError::new(Cause::NotSent, detail);
+                self.finish(route, remote, fetch.flight, Err(error));
+            }
+        }
+    }
+
+    fn finish(
+        &mut self,
+        route: &Route,
+        remote: &SharedRemote,
+        flight: u64,
+        answer: Result<Answer, FetchError>,
+    ) -> bool {
+        let (Ok(now), Ok(mut kept)) = (now(), remote.try_borrow_mut()) else {
+            return false;
+        };
+        let step = kept.finish(flight, answer, now, route.shared());
+        let name = kept.name();
+        drop(kept);
+        match step {
+            Step::Fetch(fetch) => {
+                self.send(route, remote, &fetch);
+                false
+            }
+            Step::Done(report) => {
+                log_report(&name, &report);
+                route.vm.metrics.fetched(route.vm.host, &report);
+                true
+            }
+            Step::Ignored => false,
         }
     }
 }
 
-fn send(source: &JwksSource) -> Result<u32, FetchError> {
-    let headers = vec![
-        (":method", "GET"),
-        (":scheme", source.uri.scheme),
-        (":authority", source.uri.authority.as_str()),
-        (":path", source.uri.path.as_str()),
-        ("accept", "application/json"),
-        ("user-agent", concat!("jobgate/", env!("CARGO_PKG_VERSION"))),
-    ];
-    hostcalls::dispatch_http_call(&source.cluster, headers, None, Vec::new(), source.timeout)
-        .map_err(|status| {
-            FetchError::NotSent(format!("{status:?} for the cluster {:?}", source.cluster))
-        })
-}
-
-/// The body of the answer to the call that is being told of.
-fn read(body_size: usize) -> Result<Vec<u8>, FetchError> {
+/// The answer to the call that is being told of.
+fn read(host: &dyn Host, body_size: usize, call: &Call) -> Result<Answer, FetchError> {
     let header = |name: &str| {
         hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name)
             .ok()
             .flatten()
             .map(|value| String::from_utf8_lossy(&value).into_owned())
     };
-    let status = match header(":status") {
-        Some(status) => status,
-        // Kong says why in a header of its own.
-        _ => {
-            let why =
-                header(":dispatch_status").unwrap_or_else(|| "the gateway does not say why".into());
-            return Err(FetchError::NoAnswer(why));
-        }
+    let body = |size: usize| {
+        hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size)
+            .map(Option::unwrap_or_default)
+            .map_err(|status| {
+                let detail = format!("the body could not be read: {status:?}");
+                FetchError::new(Cause::NoAnswer, detail)
+            })
     };
-    if status != "200" {
-        // Envoy answers for servers that it cannot reach; a server dates its own answers (RFC 9110,
-        // section 6.6.1).
-        return Err(match (status.as_str(), header("date")) {
-            ("504", None) => FetchError::NoAnswer("time ran out".into()),
-            ("503", None) => FetchError::NoAnswer("the server cannot be reached".into()),
-            _ => FetchError::Status(status),
-        });
+    let Some(status) = header(":status") else {
+        let why = host.dispatch_status();
+        return Err(FetchError::from_dispatch_status(why.as_deref()));
+    };
+    match status.as_str() {
+        "200" if body_size > call.max_bytes => {
+            Err(FetchError::too_large(body_size, call.max_bytes))
+        }
+        "200" => Ok(Answer::Document {
+            etag: header("etag").filter(|etag| is_entity_tag(etag)),
+            body: body(body_size)?,
+        }),
+        "304" if call.is_conditional => Ok(Answer::Unchanged),
+        _ => {
+            let excuse = body(body_size.min(MAX_EXCUSE_BYTES)).unwrap_or_default();
+            let excuse = String::from_utf8_lossy(&excuse);
+            // A server dates its answers (RFC 9110, section 6.6.1), and Envoy notes how long one took.
+            let of_server = ["date", "x-envoy-upstream-service-time"];
+            let is_servers = of_server.iter().any(|name| header(name).is_some());
+            Err(FetchError::from_status(
+                &status,
+                call.scheme,
+                is_servers,
+                &excuse,
+            ))
+        }
     }
-    if body_size > MAX_DOCUMENT_BYTES {
-        return Err(FetchError::TooLarge(body_size));
-    }
-    hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size)
-        .map(Option::unwrap_or_default)
-        .map_err(|status| FetchError::NoAnswer(format!("the body could not be read: {status:?}")))
 }
 
-fn log_report(route: &Route, issuer: usize, report: &FetchReport) {
-    let Some(issuer) = route
-        .policy
-        .as_ref()
-        .and_then(|policy| policy.issuers.get(issuer))
-    else {
-        return;
-    };
-    let Some(source) = &issuer.jwks else { return };
-    let (issuer, uri) = (&issuer.issuer, &source.uri);
+fn log_report(name: &str, report: &Report) {
     match report {
-        FetchReport::Fetched { keys, skipped } => {
-            log::info!("jobgate: {keys} keys of {issuer} fetched from {uri}");
-            for key in skipped {
-                log::warn!(
-                    "jobgate: a key of {issuer} is not used: {} (kid {:?})",
-                    key.why,
-                    key.kid
-                );
+        Report::Fetched { what, warnings } => {
+            log::info!("jobgate: {name} were fetched: {what}");
+            for warning in warnings {
+                log::warn!("jobgate: {name}: {warning}");
             }
         }
-        FetchReport::Failed { error, retry_in } => {
-            let seconds = retry_in.as_secs();
+        Report::Unchanged => log::debug!("jobgate: {name} are as they were"),
+        Report::Failed { error, retry_in } => {
+            let seconds = retry_in.as_secs_f64();
             log::error!(
-                "jobgate: the keys of {issuer} could not be fetched from {uri}: {error}; next try in {seconds} s"
+                "jobgate: {name} could not be fetched: {error}; next try in {seconds:.1} s"
             );
         }
     }

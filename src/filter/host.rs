@@ -1,5 +1,6 @@
 //! The differences between the proxies, in one place. Nothing else asks which one this is.
 
+use super::shared::{ENVOY, HostData};
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{MapType, Status};
@@ -13,6 +14,21 @@ pub(super) trait Host {
     /// `on_configure`.
     fn plugin_name(&self) -> Option<String>;
 
+    /// What the names of counters begin with: Kong puts the filter's name before them itself.
+    fn metric_prefix(&self) -> &'static str;
+
+    /// Shared data, where it is there for sure.
+    fn shared_data(&self) -> Option<&'static HostData>;
+
+    /// Whether a request that is paused before it was decided is held back whatever goes wrong.
+    fn holds_paused_requests(&self) -> bool;
+
+    /// Whether the headers of a call's answer may be asked for, by the number that the callback was told.
+    fn has_call_headers(&self, told: usize) -> bool;
+
+    /// Why a call has no answer, if the proxy says so.
+    fn dispatch_status(&self) -> Option<String>;
+
     /// What can be done about a client's headers.
     fn header_power(&self) -> HeaderPower;
 
@@ -24,6 +40,9 @@ pub(super) trait Host {
 
     /// The proxy's own name for the route by which the request came to the gate.
     fn route(&self) -> Option<String>;
+
+    /// Leaves word of the route that the decision was made for, where the proxy may choose another one after it.
+    fn note_route(&self, route: Option<&str>) -> Result<(), Status>;
 
     /// Takes a request header that occurs once away from what goes upstream, or at least its value.
     fn take_away(&self, name: &str) -> Result<(), Status>;
@@ -39,6 +58,27 @@ impl Host for Envoy {
 
     fn plugin_name(&self) -> Option<String> {
         property(&["plugin_name"])
+    }
+
+    fn metric_prefix(&self) -> &'static str {
+        "jobgate_"
+    }
+
+    fn shared_data(&self) -> Option<&'static HostData> {
+        Some(&ENVOY)
+    }
+
+    fn holds_paused_requests(&self) -> bool {
+        true
+    }
+
+    /// Where an answer broke off there is no map, and asking ends the VM. `:status` counts.
+    fn has_call_headers(&self, told: usize) -> bool {
+        told > 0
+    }
+
+    fn dispatch_status(&self) -> Option<String> {
+        None
     }
 
     fn header_power(&self) -> HeaderPower {
@@ -58,6 +98,14 @@ impl Host for Envoy {
         property(&["xds", "route_name"])
     }
 
+    /// Envoy chooses the route again after any change of a header, and shows the new one only to filters that
+    /// come later: one of these compares (`envoy/per-route.yaml`). The property is their filter state
+    /// `wasm.jobgate.route`.
+    fn note_route(&self, route: Option<&str>) -> Result<(), Status> {
+        let name = route.unwrap_or_default().as_bytes();
+        hostcalls::set_property(vec!["jobgate.route"], Some(name))
+    }
+
     fn take_away(&self, name: &str) -> Result<(), Status> {
         hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)
     }
@@ -75,6 +123,34 @@ impl Host for Restricted {
     /// Asking Kong for it ends its worker.
     fn plugin_name(&self) -> Option<String> {
         None
+    }
+
+    fn metric_prefix(&self) -> &'static str {
+        ""
+    }
+
+    /// Kong has none unless a zone is configured, and traps without.
+    fn shared_data(&self) -> Option<&'static HostData> {
+        None
+    }
+
+    /// Kong sends paused requests upstream when a callback traps or ends without an answer.
+    fn holds_paused_requests(&self) -> bool {
+        false
+    }
+
+    /// `:status` does not count.
+    fn has_call_headers(&self, _: usize) -> bool {
+        true
+    }
+
+    /// In a header of its own, which is there where no other is.
+    fn dispatch_status(&self) -> Option<String> {
+        let why =
+            hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":dispatch_status");
+        why.ok()
+            .flatten()
+            .map(|why| String::from_utf8_lossy(&why).into_owned())
     }
 
     fn header_power(&self) -> HeaderPower {
@@ -99,6 +175,11 @@ impl Host for Restricted {
 
     fn route(&self) -> Option<String> {
         property(&["kong", "route_name"])
+    }
+
+    /// Kong's router has run before.
+    fn note_route(&self, _: Option<&str>) -> Result<(), Status> {
+        Ok(())
     }
 
     fn take_away(&self, name: &str) -> Result<(), Status> {

@@ -1,14 +1,19 @@
 //! The shell: the only code that talks to the proxy.
 //!
-//! It calls `proxy_wasm::hostcalls`, which return most statuses as results (the SDK panics on the rest, which
-//! neither host gives for these calls); the SDK's trait helpers unwrap them all, and a panic takes the whole VM. What it must never do: return false from `on_configure` (Kong then opens every
-//! route), pause a request before it is decided (Kong lets paused requests through when anything goes
-//! wrong), fetch in `on_configure` (that traps on Kong).
+//! It calls `proxy_wasm::hostcalls`, which return the statuses that hosts were seen to give as results, and panic
+//! on the rest; the SDK's trait helpers unwrap them all, and a panic takes the whole VM. What it must never do:
+//! return false from `on_configure` (Kong then opens every route), pause a request before it is decided where
+//! the host would let it through when anything goes wrong (Kong), fetch or touch shared data that may not be
+//! there in `on_configure` (that traps on Kong).
 
 mod fetch;
 mod host;
+mod metrics;
 mod request;
 mod root;
+mod shared;
+mod vm;
+mod waiting;
 
 use proxy_wasm::traits::RootContext;
 use proxy_wasm::types::LogLevel;
@@ -20,6 +25,6 @@ mod entry {
 
     proxy_wasm::main! {{
         proxy_wasm::set_log_level(LogLevel::Info);
-        proxy_wasm::set_root_context(|_| -> Box<dyn RootContext> { Box::new(Root::default()) });
+        proxy_wasm::set_root_context(|context| -> Box<dyn RootContext> { Box::new(Root::new(context)) });
     }}
 }

@@ -1,8 +1,9 @@
-//! One request: neutralise, decide, carry out, record. All in the request-headers callback, without a pause
-//! before the verdict.
+//! One request: neutralise, decide, carry out, record. All in the request-headers callback, and without a
+//! pause before the verdict but where the host holds back what is paused.
 
 use super::host::request_headers;
 use super::root::{Route, now};
+use super::waiting::Waiter;
 use crate::audit::{answer, record, upstream_headers};
 use crate::gate::{Decision, Request, judge};
 use crate::policy::Policy;
@@ -12,32 +13,45 @@ use crate::time::UnixTime;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType, Status};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 const HEADERS: MapType = MapType::HttpRequestHeaders;
 const TRAILERS: MapType = MapType::HttpRequestTrailers;
 
 /// The filter of one request.
 pub(super) struct RequestFilter {
+    context: u32,
     route: Option<Rc<Route>>,
-    permitted: bool,
+    /// Shared with [`Waiting`](super::waiting::Waiting), where the verdict may fall later.
+    permitted: Rc<Cell<bool>>,
+    waits: bool,
 }
 
 impl RequestFilter {
-    pub(super) const fn new(route: Option<Rc<Route>>) -> Self {
+    pub(super) fn new(context: u32, route: Option<Rc<Route>>) -> Self {
         Self {
+            context,
             route,
-            permitted: false,
+            permitted: Rc::default(),
+            waits: false,
+        }
+    }
+
+    fn action(&self) -> Action {
+        if self.permitted.get() {
+            Action::Continue
+        } else {
+            Action::Pause
         }
     }
 }
 
-impl RequestFilter {
-    const fn action(&self) -> Action {
-        if self.permitted {
-            Action::Continue
-        } else {
-            Action::Pause
+impl Drop for RequestFilter {
+    fn drop(&mut self) {
+        if let Some(route) = self.route.as_ref().filter(|_| self.waits) {
+            route.vm.waiting.forget(self.context);
         }
     }
 }
@@ -46,16 +60,34 @@ impl Context for RequestFilter {}
 
 impl HttpContext for RequestFilter {
     fn on_http_request_headers(&mut self, told: usize, _: bool) -> Action {
-        let (Some(route), Ok(now)) = (self.route.as_deref(), now()) else {
+        let (Some(route), Ok(now)) = (self.route.clone(), now()) else {
             return refuse_blindly();
         };
-        match handle(route, told, now) {
-            Ok(()) => {
-                self.permitted = true;
-                Action::Continue
+        let host = route.vm.host;
+        let may_wait = host.holds_paused_requests() && route.vm.waiting.has_room();
+        let mut arrival = Arrival {
+            told,
+            route: host.route(),
+        };
+        match settle(&route, &arrival, now, may_wait) {
+            Settled::Permitted => self.permitted.set(true),
+            Settled::Refused => {}
+            Settled::Waits(wait) => {
+                self.waits = true;
+                // That all headers are shown was found before some were taken away.
+                arrival.told = 0;
+                let vm = Rc::clone(&route.vm);
+                vm.waiting.add(Waiter {
+                    context: self.context,
+                    route,
+                    permitted: Rc::clone(&self.permitted),
+                    arrival,
+                    since: now,
+                    until: now.plus(wait),
+                });
             }
-            Err(decision) => refuse(route, &decision),
         }
+        self.action()
     }
 
     /// The body of a refused request goes nowhere, even if the answer could not be sent.
@@ -84,8 +116,41 @@ impl HttpContext for RequestFilter {
     }
 }
 
+/// What is known of a request before anything about it is changed.
+#[derive(Clone)]
+pub(super) struct Arrival {
+    /// How many headers the callback was told of.
+    told: usize,
+    /// The proxy's own name for the route by which it came to the gate. Envoy chooses again after any change.
+    route: Option<String>,
+}
+
+/// What became of a request.
+pub(super) enum Settled {
+    /// It may go on, and is ready to.
+    Permitted,
+    /// It was answered.
+    Refused,
+    /// What it lacks is being fetched; nothing was answered or recorded yet.
+    Waits(Duration),
+}
+
+/// Decides a request and carries the decision out, in its own context.
+pub(super) fn settle(route: &Route, arrival: &Arrival, now: UnixTime, may_wait: bool) -> Settled {
+    match handle(route, arrival, now) {
+        Ok(()) => Settled::Permitted,
+        Err(decision) => match route.wait(&decision).filter(|_| may_wait) {
+            Some(wait) => Settled::Waits(wait),
+            None => {
+                refuse(route, arrival, &decision);
+                Settled::Refused
+            }
+        },
+    }
+}
+
 /// Decides and, if the request goes on, makes it ready for the upstream. The refused decision otherwise.
-fn handle(route: &Route, told: usize, now: UnixTime) -> Result<(), Box<Decision<'_>>> {
+fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), Box<Decision<'r>>> {
     let id = route.decision_id(now);
     let policy = route.policy.as_ref();
     let refused = |refusal| Decision::refuse(policy, refusal, id, now);
@@ -94,7 +159,8 @@ fn handle(route: &Route, told: usize, now: UnixTime) -> Result<(), Box<Decision<
         Box::new(refused(Refusal::new(Reason::InternalError, detail)))
     };
     let headers = request_headers().map_err(failed)?;
-    let (method, target) = route.host.request_line(&headers).map_err(failed)?;
+    let host = route.vm.host;
+    let (method, target) = host.request_line(&headers).map_err(failed)?;
     let request = Request {
         headers: &headers,
         method: &method,
@@ -108,24 +174,25 @@ fn handle(route: &Route, told: usize, now: UnixTime) -> Result<(), Box<Decision<
             "the configuration has errors",
         ));
     };
-    if !route.host.shows_all(&headers, told) {
+    if !host.shows_all(&headers, arrival.told) {
         let detail = "the request has more headers than the gateway shows";
         return Err(because(Reason::HeaderReserved, detail));
     }
     let (names, carrier) = (&policy.headers, &policy.carrier.header);
-    let plan = neutralise(&headers, names, carrier, route.host.header_power()).map_err(refused)?;
+    let plan = neutralise(&headers, names, carrier, host.header_power()).map_err(refused)?;
     for name in &plan.remove {
         hostcalls::remove_map_value(HEADERS, name).map_err(failed)?;
     }
-    let decision = match route.keys.try_borrow_mut() {
-        Ok(mut keys) => judge(policy, &mut keys, request, id, now),
-        Err(_) => return Err(because(Reason::InternalError, "the keys are in use")),
+    let decision = match route.state.as_ref().map(RefCell::try_borrow_mut) {
+        Some(Ok(mut state)) => judge(policy, &mut state, route.shared(), request, id, now),
+        _ => return Err(because(Reason::InternalError, "the state is in use")),
     };
     if decision.blocks() {
         return Err(Box::new(decision));
     }
+    host.note_route(arrival.route.as_deref()).map_err(failed)?;
     carry_out(route, &decision, policy, &headers, &plan).map_err(failed)?;
-    log_decision(route, &decision);
+    log_decision(route, arrival, &decision);
     Ok(())
 }
 
@@ -148,16 +215,17 @@ fn carry_out(
     }
     if decision.strip_token {
         for header in headers.like(&policy.carrier.header) {
-            route.host.take_away(&header.name)?;
+            route.vm.host.take_away(&header.name)?;
         }
     }
     Ok(())
 }
 
-fn refuse(route: &Route, decision: &Decision<'_>) -> Action {
-    log_decision(route, decision);
+fn refuse(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
+    log_decision(route, arrival, decision);
     let Some(answer) = answer(decision) else {
-        return refuse_blindly();
+        _ = refuse_blindly();
+        return;
     };
     let headers = answer
         .headers
@@ -170,7 +238,6 @@ fn refuse(route: &Route, decision: &Decision<'_>) -> Action {
         headers,
         Some(answer.body.as_bytes()),
     );
-    Action::Pause
 }
 
 /// The answer where not even a decision can be made: no route was ever configured, or there is no time.
@@ -184,10 +251,9 @@ fn refuse_blindly() -> Action {
 }
 
 /// Refusals are logged as warnings, so that they are seen at the hosts' default levels.
-fn log_decision(route: &Route, decision: &Decision<'_>) {
-    // The route by which the request came to the gate: where Envoy chooses again after this callback, the
-    // property does not tell yet.
-    let record = record(decision, route.host.route().as_deref());
+fn log_decision(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
+    let record = record(decision, arrival.route.as_deref());
+    route.vm.metrics.decided(route.vm.host, decision);
     match decision.outcome {
         Ok(_) => log::info!("{record}"),
         Err(_) => log::warn!("{record}"),

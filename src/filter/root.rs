@@ -1,65 +1,165 @@
 //! A route's configuration in one VM: the policy, the keys, and the ticks that fetch them.
 
-use super::fetch::Fetcher;
-use super::host::{Host, detect};
+use super::fetch::{Fetcher, SharedRemote};
 use super::request::RequestFilter;
-use crate::gate::DecisionId;
-use crate::keys::KeyRing;
+use super::vm::{Vm, random};
+use crate::gate::{Decision, DecisionId, State};
 use crate::policy::Policy;
+use crate::replay;
+use crate::shared_data::{NoSharedData, SharedData};
 use crate::time::UnixTime;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType, Status};
 use std::cell::{Cell, RefCell};
-use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// How often the key stores are asked whether they want a fetch. An unknown `kid` waits this long at most.
+/// How often the stores are asked whether they want a fetch.
 const TICK: Duration = Duration::from_millis(500);
 
-/// What every request of a route shares.
+/// The least time between two reviews of waiting requests that ticks bring about.
+const REVIEW_REST: Duration = Duration::from_millis(250);
+
+/// What every request of a route shares, and every root context of the same configuration.
 pub(super) struct Route {
-    pub(super) host: &'static dyn Host,
+    pub(super) vm: Rc<Vm>,
     /// None where the configuration is not one: then everything is refused.
     pub(super) policy: Option<Policy>,
-    pub(super) keys: RefCell<KeyRing>,
-    vm: u64,
+    /// There if the policy is.
+    pub(super) state: Option<RefCell<State>>,
+    /// Makes decision ids of this route its own.
+    id: u64,
     decisions: Cell<u64>,
+    /// Whether the record of used tokens was begun.
+    has_record: Cell<bool>,
 }
 
 impl Route {
-    fn new(host: &'static dyn Host, policy: Option<Policy>) -> Self {
-        let keys = KeyRing::new(policy.as_ref().map_or(&[], |policy| &policy.issuers));
+    fn new(vm: &Rc<Vm>, policy: Option<Policy>) -> Self {
+        let state = policy.as_ref().map(|policy| {
+            let state = match vm.pool.try_borrow_mut() {
+                Ok(mut pool) => {
+                    vm.budget.raise(policy.cache.bytes);
+                    State::new(policy, &mut pool, &vm.budget)
+                }
+                Err(_) => State::alone(policy),
+            };
+            RefCell::new(state)
+        });
         Self {
-            host,
+            vm: Rc::clone(vm),
             policy,
-            keys: RefCell::new(keys),
-            // The standard library keys its hashers from the host's random source.
-            vm: RandomState::new().hash_one(0),
+            state,
+            id: random(),
             decisions: Cell::new(0),
+            has_record: Cell::new(false),
         }
     }
 
     pub(super) fn decision_id(&self, now: UnixTime) -> DecisionId {
         let nth = self.decisions.get().wrapping_add(1);
         self.decisions.set(nth);
-        DecisionId::new(now, self.vm, nth)
+        DecisionId::new(now, self.id, nth)
+    }
+
+    /// What this route has fetched, one after the other.
+    pub(super) fn remotes(&self) -> Vec<SharedRemote> {
+        let Some(Ok(state)) = self.state.as_ref().map(RefCell::try_borrow) else {
+            return Vec::new();
+        };
+        let keys = state
+            .keys
+            .stores()
+            .map(|store| Rc::clone(store) as SharedRemote);
+        let revocations = state.revocations.iter();
+        keys.chain(revocations.map(|store| Rc::clone(store) as SharedRemote))
+            .collect()
+    }
+
+    /// How long a refused request may wait for what it lacks.
+    pub(super) fn wait(&self, decision: &Decision<'_>) -> Option<Duration> {
+        self.state.as_ref()?.try_borrow().ok()?.wait(decision)
+    }
+
+    /// The shared data that requests and ticks of this route use.
+    pub(super) fn shared(&self) -> &'static dyn SharedData {
+        self.policy
+            .as_ref()
+            .map_or(&NoSharedData, |policy| self.vm.shared(policy))
+    }
+
+    /// Takes what other workers have fetched already.
+    fn prepare(&self) {
+        let (Some(policy), Ok(now)) = (&self.policy, now()) else {
+            return;
+        };
+        let shared = self.vm.shared_in_configure(policy);
+        for remote in self.remotes() {
+            if let Ok(mut remote) = remote.try_borrow_mut() {
+                remote.look(now, shared);
+            }
+        }
+        self.begin_record(policy, shared, now);
+    }
+
+    /// Lets the record of used tokens begin, if a rule lets tokens through once.
+    fn begin_record(&self, policy: &Policy, shared: &dyn SharedData, now: UnixTime) {
+        if self.has_record.get() || !policy.uses_tokens_up() {
+            return;
+        }
+        match replay::ensure_pages(shared, now) {
+            Ok(()) => self.has_record.set(true),
+            // In `on_configure` it may not be there yet, and each request that needs it says so.
+            Err(failed) => log::debug!("jobgate: there is no record of used tokens: {failed}"),
+        }
+    }
+
+    /// What is to be done from time to time beside fetching.
+    fn keep(&self) {
+        let (Some(policy), Ok(now)) = (&self.policy, now()) else {
+            return;
+        };
+        self.begin_record(policy, self.shared(), now);
+        if let Some(Ok(mut state)) = self.state.as_ref().map(RefCell::try_borrow_mut) {
+            state.cache.forget_expired(now);
+        }
     }
 }
 
 /// The root context of a route.
-#[derive(Default)]
 pub(super) struct Root {
+    context: u32,
     route: Option<Rc<Route>>,
     fetcher: Fetcher,
     ticks: bool,
 }
 
+impl Root {
+    pub(super) fn new(context: u32) -> Self {
+        Self {
+            context,
+            route: None,
+            fetcher: Fetcher::default(),
+            ticks: false,
+        }
+    }
+
+    /// Decides waiting requests again: what they wait for may have come, or their time be over.
+    fn review(&self, route: &Route) {
+        if let Ok(now) = now() {
+            route.vm.waiting.review(self.context, now, now.plus(TICK));
+        }
+    }
+}
+
 impl Context for Root {
-    fn on_http_call_response(&mut self, call: u32, _: usize, body_size: usize, _: usize) {
-        if let Some(route) = &self.route {
-            self.fetcher.on_response(route, call, body_size);
+    fn on_http_call_response(&mut self, call: u32, headers: usize, body_size: usize, _: usize) {
+        if let Some(route) = self.route.clone() {
+            let is_over = self.fetcher.on_response(&route, call, headers, body_size);
+            if is_over {
+                self.review(&route);
+            }
         }
     }
 }
@@ -67,48 +167,35 @@ impl Context for Root {
 impl RootContext for Root {
     /// Always true: Kong answers a false by opening all of its routes.
     fn on_configure(&mut self, size: usize) -> bool {
-        let host = detect();
-        let of = host
+        let vm = Vm::this();
+        let of = vm
+            .host
             .plugin_name()
             .map(|name| format!(" of {name:?}"))
             .unwrap_or_default();
-        let policy = match read_policy(size) {
-            Ok(policy) => {
-                let (rules, digest) = (policy.rules.len(), &policy.digest);
-                log::info!(
-                    "jobgate: configuration{of}: {rules} rules are in force on {}: {digest}",
-                    host.name()
-                );
-                Some(policy)
-            }
-            Err(errors) => {
-                for error in errors {
-                    log::error!("jobgate: configuration{of}: {error}");
-                }
-                log::error!(
-                    "jobgate: configuration{of}: every request is refused with config_invalid until this is mended"
-                );
-                None
-            }
-        };
-        let fetches = policy
-            .as_ref()
-            .is_some_and(|policy| policy.issuers.iter().any(|issuer| issuer.jwks.is_some()));
+        let route = configured(&vm, &of, size);
+        route.prepare();
+        // Ticks also keep what requests leave behind small.
+        let ticks = route.policy.is_some();
         self.fetcher = Fetcher::default();
-        self.route = Some(Rc::new(Route::new(host, policy)));
+        self.route = Some(route);
         // Once for each context: Kong traps on a second time.
-        if fetches && !self.ticks {
+        if ticks && !self.ticks {
             match hostcalls::set_tick_period(TICK) {
                 Ok(()) => self.ticks = true,
-                Err(status) => log::error!("jobgate: no ticks, so no keys are fetched: {status:?}"),
+                Err(status) => log::error!("jobgate: no ticks, so nothing is fetched: {status:?}"),
             }
         }
         true
     }
 
     fn on_tick(&mut self) {
-        if let Some(route) = &self.route {
-            self.fetcher.on_tick(route);
+        if let Some(route) = self.route.clone() {
+            self.fetcher.on_tick(&route);
+            route.keep();
+            if now().is_ok_and(|now| route.vm.waiting.is_due(now, REVIEW_REST)) {
+                self.review(&route);
+            }
         }
     }
 
@@ -116,18 +203,48 @@ impl RootContext for Root {
         Some(ContextType::HttpContext)
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(RequestFilter::new(self.route.clone())))
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(RequestFilter::new(context, self.route.clone())))
     }
 }
 
-/// The policy, or what is wrong with it, a line each.
-fn read_policy(size: usize) -> Result<Policy, Vec<String>> {
-    let document = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)
-        .map_err(|status| vec![format!("the gateway did not hand it over: {status:?}")])?
-        .unwrap_or_default();
-    Policy::from_json(&document)
-        .map_err(|errors| errors.0.iter().map(ToString::to_string).collect())
+/// The route of the configuration; one that refuses everything, if it has errors.
+fn configured(vm: &Rc<Vm>, of: &str, size: usize) -> Rc<Route> {
+    let document = match hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size) {
+        Ok(document) => document.unwrap_or_default(),
+        Err(status) => {
+            log::error!("jobgate: configuration{of}: the gateway did not hand it over: {status:?}");
+            return Rc::new(Route::new(vm, None));
+        }
+    };
+    let route = vm.route(&document, || {
+        Rc::new(Route::new(vm, read_policy(&document, of)))
+    });
+    match &route.policy {
+        Some(policy) => log::info!(
+            "jobgate: configuration{of}: {} rules are in force on {}: {}",
+            policy.rules.len(),
+            vm.host.name(),
+            policy.digest
+        ),
+        None => log::error!(
+            "jobgate: configuration{of}: every request is refused with config_invalid until this is mended"
+        ),
+    }
+    route
+}
+
+/// The policy, if the document is one; what is wrong with it is logged, a line each.
+fn read_policy(document: &[u8], of: &str) -> Option<Policy> {
+    match Policy::from_json(document) {
+        Ok(policy) => Some(policy),
+        Err(errors) => {
+            for error in errors.0 {
+                log::error!("jobgate: configuration{of}: {error}");
+            }
+            None
+        }
+    }
 }
 
 /// The host's time.

@@ -1,195 +1,32 @@
-//! JSON Web Key Sets (RFC 7517): from a document to keys that can verify.
+//! One JSON Web Key (RFC 7517, section 4; RFC 7518, section 6; RFC 8037, section 2).
+//!
+//! `x5c`, `x5u` and their kin are not looked at: an issuer's keys are what its key set says they are.
 
-use crate::json;
-use crate::policy::Issuer;
-use crate::reason::{Reason, Refusal};
-use crate::time::UnixTime;
+use super::public_key::PublicKey;
+use super::signature::{Ed25519Key, P256Key, P384Key, RsaKey, VerifyingKey};
 use crate::token::Algorithm;
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder};
-use jwt_simple::JWTError;
-use jwt_simple::prelude::{
-    Duration as Span, NoCustomClaims, RS256PublicKey, RSAPublicKeyLike, VerificationOptions,
-};
 use serde_json::{Map, Value};
-use std::collections::HashSet;
-use std::fmt;
 
-/// The most keys of a set that are looked at; issuers publish two to ten.
-const MAX_KEYS: usize = 100;
+/// The members that only private keys have (RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037, section 2).
+const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
-/// A key that can verify signatures of one algorithm.
-#[derive(Debug, Clone)]
-pub struct PublicKey {
-    kid: Option<String>,
-    algorithm: Algorithm,
-    rsa: RS256PublicKey,
-}
-
-impl PublicKey {
-    /// Checks that a compact token was signed with this key, by its issuer, for its audience.
-    ///
-    /// Every option of the library is set: its defaults tolerate 15 minutes of clock drift and tokens of
-    /// 1 MB. The times were checked before, more strictly; here they are checked once more.
-    ///
-    /// # Errors
-    /// `signature_invalid`, or `token_malformed` for what only the library finds: members of the header or
-    /// registered claims of a type that they do not have.
-    pub fn verify(&self, compact: &str, issuer: &Issuer, now: UnixTime) -> Result<(), Refusal> {
-        let options = VerificationOptions {
-            reject_before: None,
-            accept_future: false,
-            required_subject: None,
-            required_key_id: None,
-            required_signature_type: None,
-            required_content_type: None,
-            required_nonce: None,
-            allowed_issuers: Some(HashSet::from([issuer.issuer.clone()])),
-            allowed_audiences: Some(issuer.audiences.iter().cloned().collect()),
-            // A second more: the library compares whole seconds.
-            time_tolerance: Some(Span::from_secs(issuer.leeway.as_secs().saturating_add(1))),
-            max_validity: None,
-            max_token_length: Some(crate::token::MAX_TOKEN_BYTES),
-            max_header_length: None,
-            artificial_time: Some(Span::from_secs(now.as_secs())),
-        };
-        let verified = match self.algorithm {
-            Algorithm::Rs256 => self
-                .rsa
-                .verify_token::<NoCustomClaims>(compact, Some(options)),
-        };
-        verified
-            .map(drop)
-            .map_err(|error| match error.downcast_ref() {
-                Some(JWTError::InvalidSignature) => {
-                    Refusal::new(Reason::SignatureInvalid, "the signature does not verify")
-                }
-                _ => {
-                    let detail = "a header member or a registered claim is not what it should be";
-                    Refusal::new(Reason::TokenMalformed, detail)
-                }
-            })
-    }
-}
-
-/// A key of a document that is not used, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SkippedKey {
-    /// Its `kid`, if it has one.
-    pub kid: Option<String>,
-    /// What about it is wrong.
-    pub why: &'static str,
-}
-
-/// The usable keys of a document.
-#[derive(Debug, Clone, Default)]
-pub struct KeySet {
-    keys: Vec<PublicKey>,
-    /// The keys that are not used.
-    pub skipped: Vec<SkippedKey>,
-}
-
-/// Why a document gives no keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JwksError {
-    /// It is not JSON, or repeats a member.
-    NotJson,
-    /// It has no array `keys`.
-    NoKeys,
-    /// None of its keys can be used, for the reason of the first.
-    NoneUsable(&'static str),
-    /// It has more than [`MAX_KEYS`] keys.
-    TooMany,
-}
-
-impl fmt::Display for JwksError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotJson => f.write_str("the document is not JSON"),
-            Self::NoKeys => f.write_str("the document has no array `keys`"),
-            Self::NoneUsable(why) => write!(f, "none of its keys can be used; the first: {why}"),
-            Self::TooMany => write!(f, "it holds more than {MAX_KEYS} keys"),
-        }
-    }
-}
-
-impl KeySet {
-    /// Parses a JWKS document. Keys of other types or uses are skipped, not errors.
-    ///
-    /// # Errors
-    /// When the document as a whole gives no key.
-    pub fn parse(document: &[u8]) -> Result<Self, JwksError> {
-        let document = json::parse(document).map_err(|_| JwksError::NotJson)?;
-        Self::from_value(&document)
-    }
-
-    /// Reads a JWKS document that is JSON already.
-    ///
-    /// # Errors
-    /// As [`Self::parse`].
-    pub fn from_value(document: &Value) -> Result<Self, JwksError> {
-        let Some(Value::Array(keys)) = document.get("keys") else {
-            return Err(JwksError::NoKeys);
-        };
-        if keys.len() > MAX_KEYS {
-            return Err(JwksError::TooMany);
-        }
-        let mut set = Self::default();
-        for key in keys {
-            match public_key(key) {
-                Ok(key) => set.keys.push(key),
-                Err(why) => {
-                    let kid = key.get("kid").and_then(Value::as_str).map(String::from);
-                    set.skipped.push(SkippedKey { kid, why });
-                }
-            }
-        }
-        if set.keys.is_empty() {
-            let why = set
-                .skipped
-                .first()
-                .map_or("it holds none", |skipped| skipped.why);
-            return Err(JwksError::NoneUsable(why));
-        }
-        Ok(set)
-    }
-
-    /// How many keys can be used.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// Whether no key can be used.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
-    /// The key for a token: the one of its `kid`, or without a `kid` the only one there is.
-    #[must_use]
-    pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&PublicKey> {
-        let mut fitting = self
-            .keys
-            .iter()
-            .filter(|key| key.algorithm == algorithm)
-            .filter(|key| kid.is_none() || key.kid.as_deref() == kid);
-        let first = fitting.next();
-        if kid.is_none() && fitting.next().is_some() {
-            None
-        } else {
-            first
-        }
-    }
-}
-
-fn public_key(key: &Value) -> Result<PublicKey, &'static str> {
+/// The key that this is.
+///
+/// # Errors
+/// Why it can't be used.
+pub(super) fn public_key(key: &Value) -> Result<PublicKey, &'static str> {
     let Value::Object(key) = key else {
         return Err("it is not an object");
     };
-    match key.get("kty").and_then(Value::as_str) {
-        Some("RSA") => {}
-        Some(_) => return Err("its kty is not RSA"),
-        None => return Err("it has no kty"),
+    let kid = match key.get("kid") {
+        None => None,
+        Some(Value::String(kid)) => Some(kid.clone()),
+        Some(_) => return Err("its kid is not a string"),
+    };
+    // Whoever can read the key set can sign with it.
+    if PRIVATE.iter().any(|member| key.contains_key(*member)) {
+        return Err("it holds a private key, which is thereby compromised");
     }
     if key.get("use").is_some_and(|usage| usage != "sig") {
         return Err("its use is not sig");
@@ -197,26 +34,48 @@ fn public_key(key: &Value) -> Result<PublicKey, &'static str> {
     if key.get("key_ops").is_some_and(|ops| !lists(ops, "verify")) {
         return Err("its key_ops do not hold verify");
     }
-    if key
-        .get("alg")
-        .is_some_and(|alg| alg != Algorithm::Rs256.name())
-    {
-        return Err("its alg is not RS256");
-    }
-    let kid = match key.get("kid") {
+    let verifying = verifying_key(key)?;
+    let only = match key.get("alg") {
         None => None,
-        Some(Value::String(kid)) => Some(kid.clone()),
-        Some(_) => return Err("its kid is not a string"),
+        Some(name) => {
+            let algorithm = name.as_str().and_then(Algorithm::named);
+            let able = algorithm.filter(|&algorithm| verifying.can(algorithm));
+            Some(able.ok_or("its alg is none that its type can verify")?)
+        }
     };
-    let modulus = unsigned(key, "n").ok_or("its n is not base64url")?;
-    let exponent = unsigned(key, "e").ok_or("its e is not base64url")?;
-    let rsa = RS256PublicKey::from_components(&modulus, &exponent)
-        .map_err(|_| "it is not an RSA key of 2048 to 4096 bits with the exponent 65537")?;
     Ok(PublicKey {
         kid,
-        algorithm: Algorithm::Rs256,
-        rsa,
+        only,
+        key: verifying,
     })
+}
+
+fn verifying_key(key: &Map<String, Value>) -> Result<VerifyingKey, &'static str> {
+    let text = |name| key.get(name).and_then(Value::as_str);
+    match (text("kty"), text("crv")) {
+        (Some("RSA"), _) => {
+            let modulus = bytes(key, "n").ok_or("its n is not base64url")?;
+            let exponent = bytes(key, "e").ok_or("its e is not base64url")?;
+            RsaKey::new(&modulus, &exponent).map(VerifyingKey::Rsa)
+        }
+        (Some("EC"), Some(curve @ ("P-256" | "P-384"))) => {
+            let x = bytes(key, "x").ok_or("its x is not base64url")?;
+            let y = bytes(key, "y").ok_or("its y is not base64url")?;
+            if curve == "P-256" {
+                P256Key::new(&x, &y).map(VerifyingKey::P256)
+            } else {
+                P384Key::new(&x, &y).map(VerifyingKey::P384)
+            }
+        }
+        (Some("OKP"), Some("Ed25519")) => {
+            let x = bytes(key, "x").ok_or("its x is not base64url")?;
+            Ed25519Key::new(&x).map(VerifyingKey::Ed25519)
+        }
+        (Some("EC"), _) => Err("its crv is not P-256 or P-384"),
+        (Some("OKP"), _) => Err("its crv is not Ed25519"),
+        (Some(_), _) => Err("its kty is not RSA, EC or OKP"),
+        (None, _) => Err("it has no kty"),
+    }
 }
 
 fn lists(array: &Value, wanted: &str) -> bool {
@@ -225,7 +84,7 @@ fn lists(array: &Value, wanted: &str) -> bool {
         .is_some_and(|items| items.iter().any(|item| item == wanted))
 }
 
-fn unsigned(key: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
+fn bytes(key: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
     let text = key.get(name)?.as_str()?;
     Base64UrlSafeNoPadding::decode_to_vec(text, None)
         .ok()
@@ -233,84 +92,171 @@ fn unsigned(key: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use ct_codecs::Encoder;
     use serde_json::json;
 
     /// The modulus of RFC 7515, appendix A.2.
     const N: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ";
+    /// The point of RFC 7515, appendix A.3.
+    const P256_X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+    const P256_Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
+    /// The key of RFC 8037, appendix A.2.
+    const ED25519_X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
-    fn key(changes: Value) -> Value {
-        let mut key =
-            json!({"kty": "RSA", "kid": "a", "use": "sig", "alg": "RS256", "n": N, "e": "AQAB"});
+    fn changed(mut key: Value, changes: Value) -> Value {
         for (name, value) in changes.as_object().unwrap() {
             key[name] = value.clone();
         }
         key
     }
 
+    pub(in crate::keys) fn key(changes: Value) -> Value {
+        let key =
+            json!({"kty": "RSA", "kid": "a", "use": "sig", "alg": "RS256", "n": N, "e": "AQAB"});
+        changed(key, changes)
+    }
+
+    pub(in crate::keys) fn p256(changes: Value) -> Value {
+        let key = json!({"kty": "EC", "kid": "a", "crv": "P-256", "x": P256_X, "y": P256_Y});
+        changed(key, changes)
+    }
+
+    pub(in crate::keys) fn okp(changes: Value) -> Value {
+        changed(
+            json!({"kty": "OKP", "kid": "a", "crv": "Ed25519", "x": ED25519_X}),
+            changes,
+        )
+    }
+
+    fn text(bytes: &[u8]) -> String {
+        Base64UrlSafeNoPadding::encode_to_string(bytes).unwrap()
+    }
+
+    fn raw(text: &str) -> Vec<u8> {
+        Base64UrlSafeNoPadding::decode_to_vec(text, None).unwrap()
+    }
+
+    /// An odd number of this many bits.
+    fn odd(bits: usize) -> String {
+        let mut bytes = vec![0xff; bits.div_ceil(8)];
+        bytes[0] >>= (8 - bits % 8) % 8;
+        text(&bytes)
+    }
+
     #[test]
     fn keys_that_are_not_for_this_are_skipped_and_say_why() {
+        let mut even = raw(N);
+        *even.last_mut().unwrap() &= 0xfe;
         let cases = [
-            (json!({"kty": "EC"}), "kty"),
-            (json!({"kty": null}), "kty"),
-            (json!({"use": "enc"}), "use"),
-            (json!({"use": null}), "use"),
-            (json!({"key_ops": ["sign"]}), "key_ops"),
-            (json!({"alg": "RS512"}), "alg"),
-            (json!({"kid": 7}), "kid"),
-            (json!({"n": ""}), "n is not"),
-            (json!({"n": "a+b"}), "n is not"),
-            (json!({"n": "AQAB"}), "2048"),
-            (json!({"e": "AQ"}), "65537"),
-            (json!({"e": "Aw"}), "65537"),
             (json!("not an object"), "object"),
+            (key(json!({"kty": "oct"})), "kty"),
+            (key(json!({"kty": "rsa"})), "kty"),
+            (key(json!({"kty": null})), "kty"),
+            (key(json!({"kid": 7})), "kid"),
+            (key(json!({"use": "enc"})), "use"),
+            (key(json!({"use": null})), "use"),
+            (key(json!({"key_ops": ["sign"]})), "key_ops"),
+            (key(json!({"key_ops": "verify"})), "key_ops"),
+            (key(json!({"alg": "ES256"})), "alg"),
+            (key(json!({"alg": "rs256"})), "alg"),
+            (key(json!({"alg": "RSA-OAEP"})), "alg"),
+            (key(json!({"alg": "none"})), "alg"),
+            (key(json!({"alg": null})), "alg"),
+            (key(json!({"d": "AQAB"})), "private"),
+            (key(json!({"p": "AQAB"})), "private"),
+            (key(json!({"n": ""})), "n is not"),
+            (key(json!({"n": "a+b"})), "n is not"),
+            (key(json!({"n": "AQAB"})), "2048"),
+            (key(json!({"n": odd(2047)})), "2048"),
+            (key(json!({"n": odd(8193)})), "8192"),
+            (key(json!({"n": text(&even)})), "even"),
+            (key(json!({"e": "AQ"})), "less than 3"),
+            (key(json!({"e": "AA"})), "less than 3"),
+            (key(json!({"e": "AAAC"})), "less than 3"),
+            (key(json!({"e": "AQAA"})), "even"),
+            (key(json!({"e": "AwAAAAE"})), "33 bits"),
+            (key(json!({"e": N})), "33 bits"),
+            (p256(json!({"crv": "P-521"})), "crv"),
+            (p256(json!({"crv": "secp256k1"})), "crv"),
+            (p256(json!({"crv": "Ed25519"})), "crv"),
+            (p256(json!({"crv": null})), "crv"),
+            (p256(json!({"crv": "P-384"})), "length"),
+            (p256(json!({"y": null})), "y is not"),
+            (p256(json!({"y": P256_X})), "curve"),
+            (
+                p256(json!({"x": text(&[0; 32]), "y": text(&[0; 32])})),
+                "curve",
+            ),
+            (
+                p256(json!({"x": text(&[&[0], raw(P256_X).as_slice()].concat())})),
+                "length",
+            ),
+            (p256(json!({"x": text(&raw(P256_X)[..31])})), "length"),
+            (p256(json!({"alg": "ES384"})), "alg"),
+            (p256(json!({"alg": "RS256"})), "alg"),
+            (p256(json!({"d": P256_X})), "private"),
+            (okp(json!({"crv": "X25519"})), "crv"),
+            (okp(json!({"crv": "Ed448"})), "crv"),
+            (okp(json!({"x": text(&raw(ED25519_X)[..31])})), "32"),
+            // The neutral element, the point of order 2, and the neutral element written as p + 1.
+            (okp(json!({"x": text(&point(1, 0, 0))})), "order"),
+            (okp(json!({"x": text(&point(0xec, 0xff, 0x7f))})), "order"),
+            (
+                okp(json!({"x": text(&point(0xee, 0xff, 0x7f))})),
+                "canonical",
+            ),
+            (okp(json!({"alg": "ES256"})), "alg"),
+            (okp(json!({"d": ED25519_X})), "private"),
         ];
-        for (change, why) in cases {
-            let bad = if change.is_object() {
-                key(change)
-            } else {
-                change
-            };
-            let set =
-                KeySet::from_value(&json!({"keys": [bad, key(json!({"kid": "good"}))]})).unwrap();
-            assert_eq!(set.len(), 1, "{bad}");
-            assert!(
-                set.skipped[0].why.contains(why),
-                "{} for {bad}",
-                set.skipped[0].why
-            );
+        for (bad, why) in cases {
+            let said = public_key(&bad).expect_err(&bad.to_string());
+            assert!(said.contains(why), "{said} for {bad}");
         }
     }
 
-    #[test]
-    fn a_document_without_a_usable_key_is_an_error() {
-        for (document, error) in [
-            ("", JwksError::NotJson),
-            ("<html>", JwksError::NotJson),
-            (r#"{"keys":[],"keys":[]}"#, JwksError::NotJson),
-            ("[]", JwksError::NoKeys),
-            (r#"{"keys":{}}"#, JwksError::NoKeys),
-            (r#"{"keys":[]}"#, JwksError::NoneUsable("it holds none")),
-            (r#"{"keys":[{}]}"#, JwksError::NoneUsable("it has no kty")),
-        ] {
-            assert_eq!(
-                KeySet::parse(document.as_bytes()).unwrap_err(),
-                error,
-                "{document}"
-            );
-        }
-        let many = json!({"keys": vec![key(json!({})); MAX_KEYS + 1]});
-        assert_eq!(KeySet::from_value(&many).unwrap_err(), JwksError::TooMany);
+    /// A little-endian field element from its first byte, those in the middle, and the last.
+    fn point(first: u8, middle: u8, last: u8) -> [u8; 32] {
+        let mut bytes = [middle; 32];
+        bytes[0] = first;
+        bytes[31] = last;
+        bytes
     }
 
     #[test]
-    fn a_key_is_found_by_its_kid_and_without_one_only_if_it_is_alone() {
-        let one = KeySet::from_value(&json!({"keys": [key(json!({}))]})).unwrap();
-        let two = KeySet::from_value(&json!({"keys": [key(json!({})), key(json!({"kid": "b"}))]}))
-            .unwrap();
-        let finds = |set: &KeySet, kid| set.find(kid, Algorithm::Rs256).is_some();
-        assert!(finds(&one, Some("a")) && finds(&one, None) && finds(&two, Some("b")));
-        assert!(!finds(&one, Some("A")) && !finds(&two, None) && !finds(&two, Some("")));
+    fn a_key_serves_what_its_type_can_and_its_alg_says() {
+        use Algorithm::{EdDsa, Es256, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+        let without = |mut key: Value, member| {
+            key.as_object_mut().unwrap().remove(member);
+            key
+        };
+        let rsa = [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512];
+        let cases: &[(Value, &[Algorithm])] = &[
+            (key(json!({})), &[Rs256]),
+            (key(json!({"alg": "PS512"})), &[Ps512]),
+            (without(key(json!({})), "alg"), &rsa),
+            (
+                key(json!({"key_ops": ["verify"], "x5c": ["!"], "x5u": 7})),
+                &[Rs256],
+            ),
+            (key(json!({"n": odd(8192)})), &[Rs256]),
+            (key(json!({"e": "Aw"})), &[Rs256]),
+            (key(json!({"e": "Af____8"})), &[Rs256]),
+            // Zeros before the modulus and the exponent.
+            (
+                key(json!({"n": text(&[&[0], raw(N).as_slice()].concat()), "e": "AAEAAQ"})),
+                &[Rs256],
+            ),
+            (p256(json!({})), &[Es256]),
+            (p256(json!({"use": "sig", "alg": "ES256"})), &[Es256]),
+            (okp(json!({"alg": "EdDSA"})), &[EdDsa]),
+        ];
+        for (jwk, serves) in cases {
+            let key = public_key(jwk).unwrap_or_else(|why| panic!("{why}: {jwk}"));
+            let all = Algorithm::ALL.iter().copied();
+            let served: Vec<_> = all.filter(|&algorithm| key.serves(algorithm)).collect();
+            assert_eq!(served, *serves, "{jwk}");
+        }
     }
 }

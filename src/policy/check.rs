@@ -1,10 +1,16 @@
 //! From what was written to what is decided with: one conversion, which reports every error with its path.
 
+mod cache;
 mod issuers;
+mod jwks;
+mod revocations;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use super::compiled::{Audit, ClientDetail, Detail, HeaderNames, Mode, Policy};
 use super::raw::{RawAudit, RawClient, RawDetail, RawHeaders, RawMode, RawPolicy, RawToken};
+use crate::hex::hex;
 use crate::json;
 use crate::time::{parse_span, span_text};
 use crate::token::Carrier;
@@ -97,12 +103,15 @@ fn lists_for_objects(document: &Value) -> Vec<ConfigError> {
         let list = document.get(name).and_then(Value::as_array);
         (0..).zip(list.into_iter().flatten())
     };
-    let mut places: Vec<(String, Option<&Value>)> = ["token", "headers", "audit"]
-        .map(|name| (name.to_owned(), document.get(name)))
-        .into();
+    let mut places: Vec<(String, Option<&Value>)> =
+        ["token", "headers", "audit", "cache", "revocations"]
+            .map(|name| (name.to_owned(), document.get(name)))
+            .into();
     for (nth, issuer) in items("issuers") {
         places.push((format!("issuers[{nth}]"), Some(issuer)));
-        places.push((format!("issuers[{nth}].jwks"), issuer.get("jwks")));
+        for name in ["jwks", "claims", "identity"] {
+            places.push((format!("issuers[{nth}].{name}"), issuer.get(name)));
+        }
     }
     places.extend(items("rules").map(|(nth, rule)| (format!("rules[{nth}]"), Some(rule))));
     for (name, sets) in document
@@ -147,19 +156,24 @@ impl Checker {
         let headers = self.headers(raw.headers);
         let carrier = self.carrier(raw.token, &headers.prefix);
         let roles = self.roles(raw.roles);
-        let rules = self.rules(raw.rules, &roles, &issuers);
+        let rules = self.rules(raw.rules, &roles, issuers.as_deref());
+        let cache = self.cache(raw.cache);
+        let revocations = self.revocations(raw.revocations, issuers.as_deref());
         Some(Policy {
             mode: match raw.mode {
                 RawMode::Enforce => Mode::Enforce,
                 RawMode::Shadow => Mode::Shadow,
             },
-            issuers,
+            issuers: issuers?,
             carrier: carrier?,
             headers,
             roles,
             rules,
             audit: audit(&raw.audit),
+            shared_data: raw.shared_data,
             digest: digest(canonical),
+            cache: cache?,
+            revocations: revocations?,
         })
     }
 
@@ -288,11 +302,8 @@ fn audit(raw: &RawAudit) -> Audit {
 }
 
 fn digest(canonical: &str) -> String {
-    use fmt::Write;
-    let mut text = String::from("sha256:");
-    for byte in hmac_sha256::Hash::hash(canonical.as_bytes()) {
-        // Writing to a String cannot fail.
-        _ = write!(text, "{byte:02x}");
-    }
-    text
+    format!(
+        "sha256:{}",
+        hex(&hmac_sha256::Hash::hash(canonical.as_bytes()))
+    )
 }

@@ -1,10 +1,11 @@
 //! The policy that requests are decided with. Everything in it was checked; nothing is parsed again.
 
 use super::glob::PathGlob;
+use super::identity::{Identity, IdentityField};
 use super::matcher::ClaimTest;
-use super::preset::{Identity, IdentityField};
 use crate::keys::{JwksSource, KeySet};
-use crate::token::{Algorithm, Carrier, Claims};
+use crate::revocation::RevocationPolicy;
+use crate::token::{Algorithm, CacheLimits, Carrier, Claims};
 use std::time::Duration;
 
 /// A route's policy.
@@ -24,8 +25,22 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// How much is told to whom.
     pub audit: Audit,
+    /// Whether the host has shared data, where it can't be asked (Kong).
+    pub shared_data: bool,
     /// `sha256:` and the digest of the configuration's canonical form, in hex.
     pub digest: String,
+    /// How much the verified-token cache may hold.
+    pub cache: CacheLimits,
+    /// What is revoked.
+    pub revocations: RevocationPolicy,
+}
+
+impl Policy {
+    /// Whether a rule lets tokens through once.
+    #[must_use]
+    pub fn uses_tokens_up(&self) -> bool {
+        self.rules.iter().any(|rule| rule.replay == Replay::Once)
+    }
 }
 
 /// Whether refusals block.
@@ -42,12 +57,16 @@ pub enum Mode {
 pub struct Issuer {
     /// `iss`, compared byte for byte.
     pub issuer: String,
+    /// The preset's name, by which rules may name this issuer too.
+    pub preset: Option<&'static str>,
     /// Any one of which `aud` must name.
     pub audiences: Vec<String>,
     /// The algorithms that are accepted.
     pub algorithms: Vec<Algorithm>,
     /// The claims that pin a tenant; empty for an issuer that serves only one.
     pub tenant_claims: Vec<String>,
+    /// What its tokens must meet before any rule can allow.
+    pub required: ClaimSet,
     /// How far clocks may be apart.
     pub leeway: Duration,
     /// The longest time between `iat` (or else `nbf`) and `exp`.
@@ -99,6 +118,8 @@ pub struct Rule {
     pub id: String,
     /// What it does.
     pub effect: Effect,
+    /// Places in [`Policy::issuers`], of which the token must be from one.
+    pub issuers: Vec<usize>,
     /// Places in [`Policy::roles`], of which the job must have one.
     pub roles: Vec<usize>,
     /// Methods, of which the request's must be one.
@@ -107,6 +128,17 @@ pub struct Rule {
     pub paths: Vec<PathGlob>,
     /// Conditions on the job's claims.
     pub claims: ClaimSet,
+    /// How often it lets the same token through.
+    pub replay: Replay,
+}
+
+/// How often a rule lets the same token through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// As often as it comes.
+    Allow,
+    /// Once.
+    Once,
 }
 
 /// How much is told to whom.

@@ -1,7 +1,7 @@
 //! The decision: an explicit deny wins over every allow, any allow wins over nothing, and the order of the
 //! rules never matters.
 
-use super::compiled::{ClaimSet, Effect, Policy, Role, Rule};
+use super::compiled::{ClaimSet, Effect, Policy, Replay, Role, Rule};
 use crate::request::NormalPath;
 use crate::token::{Claims, VerifiedToken};
 
@@ -13,10 +13,18 @@ const MAX_MISMATCHES: usize = 4;
 pub struct Permit {
     rule: usize,
     roles: Vec<usize>,
+    replay: Replay,
 }
 
 impl Permit {
-    /// The rule, by its place in the policy: of several the first by id.
+    /// Whether the token passes only if it can be claimed for the rule: see [`crate::replay`].
+    #[must_use]
+    pub const fn replay(&self) -> Replay {
+        self.replay
+    }
+
+    /// The rule, by its place in the policy: of several one that lets tokens through as often as they come,
+    /// if there is one, and of those the first by id.
     #[must_use]
     pub const fn rule(&self) -> usize {
         self.rule
@@ -43,9 +51,10 @@ pub struct Denial {
 /// The first condition of a rule that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// The rule's id.
-    pub rule: String,
-    /// The condition, as its path below the policy: `rules.ID.methods`, `roles.NAME.claims.NAME`.
+    /// The rule's id; none for a condition on all tokens of an issuer.
+    pub rule: Option<String>,
+    /// The condition, as its path below the policy: `rules.ID.methods`, `roles.NAME.claims.NAME`,
+    /// `issuers.ISS.claims.NAME`.
     pub condition: String,
     /// What it asks for.
     pub expected: String,
@@ -67,14 +76,19 @@ impl Policy {
     #[must_use]
     pub fn decide(&self, token: &VerifiedToken, method: &str, path: &NormalPath) -> Ruling {
         let claims = token.claims();
+        let issuer = token.issuer();
+        let may_pass = self
+            .issuers
+            .get(issuer)
+            .is_some_and(|issuer| issuer.required.first_failing(claims).is_none());
         let roles: Vec<usize> = (0..)
             .zip(&self.roles)
             .filter(|(_, role)| role.is_held(claims))
             .map(|(place, _)| place)
             .collect();
-        let mut allowed = None;
+        let mut allowed: Option<(usize, Replay)> = None;
         for (place, rule) in self.rules.iter().enumerate() {
-            if !rule.matches(claims, &roles, method, path) {
+            if !rule.is_for(issuer) || !rule.matches(claims, &roles, method, path) {
                 continue;
             }
             match rule.effect {
@@ -85,13 +99,25 @@ impl Policy {
                         mismatches: Vec::new(),
                     });
                 }
-                Effect::Allow => allowed = allowed.or(Some(place)),
+                Effect::Allow => {
+                    let is_better = match allowed {
+                        None => true,
+                        Some((_, first)) => (first, rule.replay) == (Replay::Once, Replay::Allow),
+                    };
+                    if may_pass && is_better {
+                        allowed = Some((place, rule.replay));
+                    }
+                }
             }
         }
         match allowed {
-            Some(rule) => Ruling::Allow(Permit { rule, roles }),
+            Some((rule, replay)) => Ruling::Allow(Permit {
+                rule,
+                roles,
+                replay,
+            }),
             None => {
-                let mismatches = self.mismatches(claims, method, path);
+                let mismatches = self.mismatches(issuer, claims, method, path);
                 Ruling::Deny(Denial {
                     rule: None,
                     roles,
@@ -101,32 +127,52 @@ impl Policy {
         }
     }
 
-    /// What kept the allow rules from matching: of those that cover the request's method and path if there
-    /// are any, else of all.
-    fn mismatches(&self, claims: &Claims, method: &str, path: &NormalPath) -> Vec<Mismatch> {
+    /// What kept the allow rules from matching: a condition on all tokens of the issuer, else those of the
+    /// rules that cover the request's issuer, method and path if there are any, else of all.
+    fn mismatches(
+        &self,
+        issuer: usize,
+        claims: &Claims,
+        method: &str,
+        path: &NormalPath,
+    ) -> Vec<Mismatch> {
+        if let Some(missed) = self.missed_requirement(issuer, claims) {
+            return vec![missed];
+        }
         let allows = || {
             self.rules
                 .iter()
                 .filter(|rule| rule.effect == Effect::Allow)
         };
         let mut found: Vec<Mismatch> = allows()
-            .filter(|rule| rule.covers(method, path))
+            .filter(|rule| rule.is_for(issuer) && rule.covers(method, path))
             .flat_map(|rule| self.failed_claims(rule, claims))
             .take(MAX_MISMATCHES)
             .collect();
         if found.is_empty() {
             found = allows()
-                .map(|rule| rule.failed_scope(method))
+                .map(|rule| self.failed_scope(rule, method, path))
                 .take(MAX_MISMATCHES)
                 .collect();
         }
         found
     }
 
+    fn missed_requirement(&self, issuer: usize, claims: &Claims) -> Option<Mismatch> {
+        let issuer = self.issuers.get(issuer)?;
+        let (name, test) = issuer.required.first_failing(claims)?;
+        Some(Mismatch {
+            rule: None,
+            condition: format!("issuers.{}.claims.{name}", issuer.issuer),
+            expected: test.to_string(),
+            claim: Some(name.clone()),
+        })
+    }
+
     fn failed_claims(&self, rule: &Rule, claims: &Claims) -> Vec<Mismatch> {
         let failed = |prefix: String, set: &ClaimSet| {
             set.first_failing(claims).map(|(name, test)| Mismatch {
-                rule: rule.id.clone(),
+                rule: Some(rule.id.clone()),
                 condition: format!("{prefix}.claims.{name}"),
                 expected: test.to_string(),
                 claim: Some(name.clone()),
@@ -148,6 +194,32 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// The mismatch of a rule that does not cover the request.
+    fn failed_scope(&self, rule: &Rule, method: &str, path: &NormalPath) -> Mismatch {
+        let (condition, expected, claim) = if !rule.covers_method(method) {
+            ("methods", format!("one of {:?}", rule.methods), None)
+        } else if !rule.covers_path(path) {
+            let paths: Vec<_> = rule.paths.iter().map(super::PathGlob::as_str).collect();
+            ("paths", format!("one of {paths:?}"), None)
+        } else {
+            let issuers: Vec<_> = rule
+                .issuers
+                .iter()
+                .filter_map(|place| self.issuers.get(*place))
+                .map(|issuer| &issuer.issuer)
+                .collect();
+            ("issuer", format!("one of {issuers:?}"), Some("iss".into()))
+        };
+        Mismatch {
+            rule: Some(rule.id.clone()),
+            condition: format!("rules.{}.{condition}", rule.id),
+            expected,
+            claim,
+        }
+    }
+}
+
 impl Role {
     fn is_held(&self, claims: &Claims) -> bool {
         self.any_of
@@ -157,34 +229,37 @@ impl Role {
 }
 
 impl Rule {
+    /// Whether it is for tokens of the issuer at this place.
+    pub(super) fn is_for(&self, issuer: usize) -> bool {
+        self.issuers.is_empty() || self.issuers.contains(&issuer)
+    }
+
     fn covers(&self, method: &str, path: &NormalPath) -> bool {
-        self.covers_method(method)
-            && (self.paths.is_empty() || self.paths.iter().any(|glob| glob.matches(path.as_str())))
+        self.covers_method(method) && self.covers_path(path)
+    }
+
+    fn covers_path(&self, path: &NormalPath) -> bool {
+        // RFC 3986, section 2.2, has `:` and `%3A` as two things. Hardly a server does, and whoever wrote a rule
+        // that denies the one meant the other too.
+        let is_covered = |glob: &super::PathGlob| match self.effect {
+            Effect::Allow => glob.matches(path.as_str()),
+            Effect::Deny => glob.matches(path.as_str()) || glob.matches_unescaped(path.unescaped()),
+        };
+        self.paths.is_empty() || self.paths.iter().any(is_covered)
     }
 
     fn covers_method(&self, method: &str) -> bool {
-        self.methods.is_empty() || self.methods.iter().any(|covered| covered == method)
+        // Methods differ by case. Some upstreams think otherwise, and must not be a way around a deny rule.
+        let is_covered = |covered: &String| match self.effect {
+            Effect::Allow => covered == method,
+            Effect::Deny => covered.eq_ignore_ascii_case(method),
+        };
+        self.methods.is_empty() || self.methods.iter().any(is_covered)
     }
 
     fn matches(&self, claims: &Claims, roles: &[usize], method: &str, path: &NormalPath) -> bool {
         self.covers(method, path)
             && (self.roles.is_empty() || self.roles.iter().any(|role| roles.contains(role)))
             && self.claims.first_failing(claims).is_none()
-    }
-
-    /// The mismatch of a rule that does not cover the request.
-    fn failed_scope(&self, method: &str) -> Mismatch {
-        let paths: Vec<_> = self.paths.iter().map(super::PathGlob::as_str).collect();
-        let (condition, expected) = if self.covers_method(method) {
-            ("paths", format!("one of {paths:?}"))
-        } else {
-            ("methods", format!("one of {:?}", self.methods))
-        };
-        Mismatch {
-            rule: self.id.clone(),
-            condition: format!("rules.{}.{condition}", self.id),
-            expected,
-            claim: None,
-        }
     }
 }

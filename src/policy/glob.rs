@@ -4,6 +4,8 @@
 //! stays within a segment and `**` crosses segments. There are no regular expressions: half-anchored ones
 //! are how others were walked around.
 
+use crate::request::visible_escape;
+
 /// The longest pattern, in bytes.
 pub(crate) const MAX_PATTERN_BYTES: usize = 1024;
 
@@ -13,7 +15,11 @@ pub struct ClaimGlob(Pattern);
 
 /// A glob over a normalised path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathGlob(Pattern);
+pub struct PathGlob {
+    exact: Pattern,
+    /// The same with visible characters unescaped.
+    unescaped: Vec<Token>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pattern {
@@ -111,29 +117,54 @@ impl PathGlob {
             }
         }
         let text = checked(text)?;
-        let mut tokens = Vec::new();
-        let mut characters = text.chars().peekable();
-        while let Some(character) = characters.next() {
-            tokens.push(match character {
-                '*' if characters.next_if_eq(&'*').is_some() => Token::Any,
-                '*' => Token::WithinSegment,
-                other => Token::Char(other),
-            });
-        }
-        Ok(Self(Pattern { text, tokens }))
+        Ok(Self {
+            unescaped: path_tokens(&text, true),
+            exact: Pattern {
+                tokens: path_tokens(&text, false),
+                text,
+            },
+        })
     }
 
     /// Whether the pattern covers the whole of a normalised path.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        covers(&self.0.tokens, path)
+        covers(&self.exact.tokens, path)
+    }
+
+    /// Whether it covers a path in which visible characters are not escaped, whichever way it was written.
+    #[must_use]
+    pub(super) fn matches_unescaped(&self, path: &str) -> bool {
+        covers(&self.unescaped, path)
     }
 
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0.text
+        &self.exact.text
     }
+}
+
+fn path_tokens(text: &str, unescape: bool) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let rest = characters.as_str();
+        let (token, longer) = match character {
+            '*' if rest.starts_with('*') => (Token::Any, 1),
+            '*' => (Token::WithinSegment, 0),
+            '%' => match visible_escape(rest).filter(|_| unescape) {
+                Some(escaped) => (Token::Char(escaped), 2),
+                None => (Token::Char('%'), 0),
+            },
+            other => (Token::Char(other), 0),
+        };
+        tokens.push(token);
+        for _ in 0..longer {
+            characters.next();
+        }
+    }
+    tokens
 }
 
 fn checked(text: &str) -> Result<String, String> {
@@ -246,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn claim_globs_cover_the_whole_value() {
+    fn pitfall_17_globs_cover_the_whole_value() {
         for (pattern, yes, no) in [
             ("main", &["main"][..], &["Main", "main2", "xmain", ""][..]),
             (
@@ -276,6 +307,9 @@ mod tests {
                 &["/1/2/x/3/z", "/1/x/z"],
             ),
             ("/**/*.js", &["/a/b.js", "/a/b/c.js"], &["/a/b.jsx"]),
+            // A star that is escaped is no wildcard.
+            ("/a%3Ab%20c", &["/a%3Ab%20c"], &["/a:b%20c"]),
+            ("/a%2A/%25*", &["/a%2A/%25c"], &["/a*/%25c", "/ab/%25c"]),
         ] {
             let glob = PathGlob::parse(pattern).unwrap();
             assert!(yes.iter().all(|value| glob.matches(value)), "{pattern}");
@@ -318,7 +352,7 @@ mod tests {
             }
             if let Ok(glob) = PathGlob::parse(&format!("/{pattern}")) {
                 let path: Vec<char> = format!("/{value}").chars().collect();
-                prop_assert_eq!(glob.matches(&format!("/{value}")), naive(&glob.0.tokens, &path));
+                prop_assert_eq!(glob.matches(&format!("/{value}")), naive(&glob.exact.tokens, &path));
             }
         }
     }

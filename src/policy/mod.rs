@@ -8,6 +8,7 @@ mod check;
 mod compiled;
 mod decide;
 mod glob;
+mod identity;
 mod matcher;
 mod pin;
 mod preset;
@@ -18,9 +19,10 @@ mod tests;
 
 pub use check::{ConfigError, ConfigErrors};
 pub use compiled::{
-    Audit, ClaimSet, ClientDetail, Detail, Effect, HeaderNames, Issuer, Mode, Policy, Role, Rule,
+    Audit, ClaimSet, ClientDetail, Detail, Effect, HeaderNames, Issuer, Mode, Policy, Replay, Role,
+    Rule,
 };
 pub use decide::{Denial, Mismatch, Permit, Ruling};
 pub use glob::{ClaimGlob, PathGlob};
+pub use identity::{Identity, IdentityField};
 pub use matcher::ClaimTest;
-pub use preset::{Identity, IdentityField};

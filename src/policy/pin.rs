@@ -2,12 +2,13 @@
 
 use super::compiled::{ClaimSet, Effect, Issuer, Role, Rule};
 
-/// Whether a rule can be met only by jobs of tenants that it, or each of its roles, names.
+/// Whether a rule can be met only by those jobs of an issuer whose tenant it, each of its roles, or the
+/// issuer's own claims name.
 ///
-/// The pin may stand in the rule or in the roles; if in the roles, then in every claim set of every role,
-/// since any one is enough to have the role.
-pub(super) fn is_pinned(rule: &Rule, roles: &[Role], issuer: &Issuer) -> bool {
-    if rule.effect == Effect::Deny || issuer.tenant_claims.is_empty() {
+/// If the pin stands in the roles, then in every claim set of every role, since any one is enough to have the
+/// role. A rule that is not for this issuer needs no pin for it.
+pub(super) fn is_pinned(rule: &Rule, roles: &[Role], place: usize, issuer: &Issuer) -> bool {
+    if rule.effect == Effect::Deny || !rule.is_for(place) || issuer.tenant_claims.is_empty() {
         return true;
     }
     let pins = |set: &ClaimSet| {
@@ -21,5 +22,5 @@ pub(super) fn is_pinned(rule: &Rule, roles: &[Role], issuer: &Issuer) -> bool {
             .filter_map(|role| roles.get(*role))
             .flat_map(|role| &role.any_of)
     };
-    pins(&rule.claims) || (sets().next().is_some() && sets().all(pins))
+    pins(&issuer.required) || pins(&rule.claims) || (sets().next().is_some() && sets().all(pins))
 }

@@ -1,5 +1,9 @@
 //! The configuration as it is written, before any of it was checked for meaning.
 
+mod state;
+
+pub(super) use state::{RawCache, RawReplay, RawRevocations, RawSize, RawUnavailable};
+
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
@@ -24,6 +28,12 @@ pub(super) struct RawPolicy {
     pub(super) rules: Vec<RawRule>,
     #[serde(default)]
     pub(super) audit: RawAudit,
+    #[serde(default)]
+    pub(super) shared_data: bool,
+    #[serde(default)]
+    pub(super) cache: RawCache,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) revocations: Option<RawRevocations>,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
@@ -47,6 +57,10 @@ pub(super) struct RawIssuer {
     #[serde(default, deserialize_with = "present")]
     pub(super) tenant_claims: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
+    pub(super) claims: Option<BTreeMap<String, RawClaimRule>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) identity: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) leeway: Option<String>,
     #[serde(default, deserialize_with = "present")]
     pub(super) max_lifetime: Option<String>,
@@ -62,6 +76,8 @@ pub(super) struct RawJwks {
     #[serde(default, deserialize_with = "present")]
     pub(super) uri: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    pub(super) discovery: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) cluster: Option<String>,
     #[serde(default, deserialize_with = "present")]
     pub(super) refresh: Option<String>,
@@ -69,6 +85,8 @@ pub(super) struct RawJwks {
     pub(super) timeout: Option<String>,
     #[serde(default, deserialize_with = "present")]
     pub(super) max_stale: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) wait: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -100,6 +118,8 @@ pub(super) struct RawRule {
     #[serde(default)]
     pub(super) effect: RawEffect,
     #[serde(default, deserialize_with = "present")]
+    pub(super) issuer: Option<OneOrMany<String>>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) roles: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
     pub(super) methods: Option<Vec<String>>,
@@ -107,6 +127,8 @@ pub(super) struct RawRule {
     pub(super) paths: Option<Vec<String>>,
     #[serde(default)]
     pub(super) claims: BTreeMap<String, RawClaimRule>,
+    #[serde(default)]
+    pub(super) replay: RawReplay,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]

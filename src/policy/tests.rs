@@ -1,5 +1,8 @@
 //! The decision against a model of it that reads the configuration as it is written.
 
+mod model;
+
+use self::model::model;
 use super::{Policy, Ruling};
 use crate::request::NormalPath;
 use crate::token::{Claims, VerifiedToken};
@@ -7,134 +10,23 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
-/// The text of a scalar, by the policy page's words.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        _ => None,
-    }
-}
-
-fn listed(list: &Value, item: &str) -> bool {
-    list.as_array()
-        .unwrap()
-        .iter()
-        .any(|each| text(each).as_deref() == Some(item))
-}
-
-/// A glob of which the tests use only a trailing star.
-fn glob(pattern: &str, item: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => item.starts_with(prefix),
-        None => item == pattern,
-    }
-}
-
-fn claim_holds(rule: &Value, claim: Option<&Value>) -> bool {
-    let Some(claim) = claim.filter(|claim| !claim.is_null()) else {
-        return false;
-    };
-    let elements: Vec<&Value> = match claim {
-        Value::Array(items) => items.iter().collect(),
-        scalar => vec![scalar],
-    };
-    let some = |test: &dyn Fn(&str) -> bool| {
-        elements
-            .iter()
-            .any(|element| text(element).is_some_and(|text| test(&text)))
-    };
-    let every = |test: &dyn Fn(&str) -> bool| {
-        elements
-            .iter()
-            .all(|element| text(element).is_some_and(|text| test(&text)))
-    };
-    let Value::Object(matchers) = rule else {
-        return some(&|item| Some(item) == text(rule).as_deref());
-    };
-    matchers.iter().all(|(name, wanted)| match name.as_str() {
-        "equals" => some(&|item| Some(item) == text(wanted).as_deref()),
-        "not_equals" => every(&|item| Some(item) != text(wanted).as_deref()),
-        "in" => some(&|item| listed(wanted, item)),
-        "not_in" => every(&|item| !listed(wanted, item)),
-        "matches" => elements.iter().any(|element| {
-            element
-                .as_str()
-                .is_some_and(|item| glob(wanted.as_str().unwrap(), item))
-        }),
-        other => panic!("{other}"),
-    })
-}
-
-fn claims_hold(set: &Value, claims: &Value) -> bool {
-    set.as_object()
-        .into_iter()
-        .flatten()
-        .all(|(name, rule)| claim_holds(rule, claims.get(name)))
-}
-
-fn path_covered(pattern: &str, path: &str) -> bool {
-    match (pattern.strip_suffix("/**"), pattern.strip_suffix("/*")) {
-        (Some(base), _) => path
-            .strip_prefix(base)
-            .is_some_and(|rest| rest.starts_with('/')),
-        (_, Some(base)) => path
-            .strip_prefix(base)
-            .and_then(|rest| rest.strip_prefix('/'))
-            .is_some_and(|rest| !rest.contains('/')),
-        _ => path == pattern,
-    }
-}
-
-fn rule_matches(policy: &Value, rule: &Value, claims: &Value, method: &str, path: &str) -> bool {
-    let any = |name: &str, test: &dyn Fn(&str) -> bool| {
-        rule.get(name)
-            .and_then(Value::as_array)
-            .is_none_or(|items| items.iter().any(|item| test(item.as_str().unwrap())))
-    };
-    any("methods", &|covered| covered == method)
-        && any("paths", &|pattern| path_covered(pattern, path))
-        && any("roles", &|role| {
-            let sets = policy["roles"][role].as_array().unwrap();
-            sets.iter().any(|set| claims_hold(&set["claims"], claims))
-        })
-        && claims_hold(&rule["claims"], claims)
-}
-
-/// Allowed, or the first deny rule by id, or nothing.
-fn model(
-    policy: &Value,
-    claims: &Value,
-    method: &str,
-    path: &str,
-) -> Result<String, Option<String>> {
-    let matching = |effect: &str| {
-        policy["rules"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|rule| rule["effect"] == effect)
-            .filter(|rule| rule_matches(policy, rule, claims, method, path))
-            .map(|rule| rule["id"].as_str().unwrap().to_owned())
-            .min()
-    };
-    match matching("deny") {
-        Some(id) => Err(Some(id)),
-        None => matching("allow").ok_or(None),
-    }
-}
-
 fn decide(
     configuration: &Value,
+    issuer: usize,
     claims: &Value,
     method: &str,
     path: &str,
 ) -> Result<String, Option<String>> {
     let policy = Policy::from_json(configuration.to_string().as_bytes()).unwrap();
-    let token = VerifiedToken::unproven(Claims::new(claims.as_object().unwrap().clone()));
+    let claims = Claims::new(claims.as_object().unwrap().clone());
+    let token = VerifiedToken::unproven_of(issuer, claims);
     let path = NormalPath::parse(path.as_bytes()).unwrap();
     match policy.decide(&token, method, &path) {
-        Ruling::Allow(permit) => Ok(policy.rules[permit.rule()].id.clone()),
+        Ruling::Allow(permit) => {
+            let rule = &policy.rules[permit.rule()];
+            assert_eq!(rule.replay, permit.replay());
+            Ok(rule.id.clone())
+        }
         Ruling::Deny(denial) => Err(denial.rule.map(|rule| policy.rules[rule].id.clone())),
     }
 }
@@ -181,9 +73,20 @@ fn rule() -> impl Strategy<Value = Value> {
         part(&["/a", "/a/*", "/a/**", "/**", "/b"]),
         part(&["one", "two", "none"]),
         claim_set(0),
+        proptest::option::of(select(vec![
+            json!("https://ci.example"),
+            json!("gitlab"),
+            json!(["https://git.example"]),
+            json!(["gitlab", "https://ci.example"]),
+        ])),
+        select(&["allow", "once"][..]),
     )
-        .prop_map(|(effect, methods, paths, roles, claims)| {
+        .prop_map(|(effect, methods, paths, roles, claims, issuer, replay)| {
             let mut rule = Map::new();
+            rule.extend(issuer.map(|issuer| ("issuer".into(), issuer)));
+            if effect == "allow" {
+                rule.insert("replay".into(), json!(replay));
+            }
             rule.insert("effect".into(), json!(effect));
             rule.insert("claims".into(), claims);
             for (name, list) in [("methods", methods), ("paths", paths), ("roles", roles)] {
@@ -195,17 +98,21 @@ fn rule() -> impl Strategy<Value = Value> {
         })
 }
 
-fn with_rules(roles: &[Value], mut rules: Vec<Value>) -> Value {
+fn with_rules(required: Option<Value>, roles: &[Value], mut rules: Vec<Value>) -> Value {
     for (nth, rule) in rules.iter_mut().enumerate() {
         if rule.get("id").is_none() {
             rule["id"] = json!(format!("r{nth}"));
         }
     }
+    let mut issuers = json!([
+        { "issuer": "https://ci.example", "audience": "a", "algorithms": ["RS256"] },
+        { "preset": "gitlab", "issuer": "https://git.example", "audience": "a", "tenant_claims": [] },
+    ]);
+    if let Some(required) = required {
+        issuers[1]["claims"] = required;
+    }
     json!({
-        "issuers": [{
-            "issuer": "https://ci.example", "audience": "a", "algorithms": ["RS256"],
-            "jwks": { "uri": "https://ci.example/jwks" },
-        }],
+        "issuers": issuers,
         "roles": { "one": [roles[0]], "two": [roles[1], roles[2]], "none": [{ "claims": { "never": "x" } }] },
         "rules": rules,
     })
@@ -214,10 +121,11 @@ fn with_rules(roles: &[Value], mut rules: Vec<Value>) -> Value {
 fn policy() -> impl Strategy<Value = Value> {
     let role = || claim_set(1).prop_map(|claims| json!({ "claims": claims }));
     (
+        proptest::option::of(claim_set(1)),
         proptest::collection::vec(role(), 3),
         proptest::collection::vec(rule(), 0..5),
     )
-        .prop_map(|(roles, rules)| with_rules(&roles, rules))
+        .prop_map(|(required, roles, rules)| with_rules(required, &roles, rules))
 }
 
 fn claims() -> impl Strategy<Value = Value> {
@@ -237,37 +145,114 @@ fn request() -> impl Strategy<Value = (&'static str, &'static str)> {
     )
 }
 
+/// Issuers, one role and rules, in which some claims may pin a tenant.
+fn shared_policy() -> impl Strategy<Value = (Value, Value, Value)> {
+    let names = &["organization_slug", "namespace_path", "a"][..];
+    let claims = move |least| {
+        proptest::collection::btree_map(select(names), claim_rule(), least..3)
+            .prop_map(|set| json!(set))
+    };
+    let issuer = |preset: &'static str| {
+        proptest::option::of(claims(1)).prop_map(move |required| {
+            let mut issuer = json!({ "preset": preset, "audience": "a" });
+            if let Some(required) = required {
+                issuer["claims"] = required;
+            }
+            issuer
+        })
+    };
+    let role = claims(1).prop_map(|claims| json!({ "claims": claims }));
+    let rule = (
+        proptest::option::of(select(&["buildkite", "gitlab"][..])),
+        proptest::option::of(Just(json!(["one"]))),
+        claims(0),
+    )
+        .prop_map(|(issuer, roles, claims)| {
+            let mut rule = json!({ "id": "a", "claims": claims });
+            for (name, part) in [("issuer", issuer.map(Value::from)), ("roles", roles)] {
+                if let Some(part) = part {
+                    rule[name] = part;
+                }
+            }
+            rule
+        });
+    (
+        (issuer("buildkite"), issuer("gitlab")),
+        proptest::collection::vec(role, 1..3),
+        rule,
+    )
+        .prop_map(|((one, other), roles, rule)| (json!([one, other]), json!(roles), json!([rule])))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn the_decision_is_the_models(policy in policy(), claims in claims(), (method, path) in request()) {
+    fn the_decision_is_the_models(policy in policy(), issuer in 0..2_usize, claims in claims(), (method, path) in request()) {
         prop_assert_eq!(
-            decide(&policy, &claims, method, path),
-            model(&policy, &claims, method, path)
+            decide(&policy, issuer, &claims, method, path),
+            model(&policy, issuer, &claims, method, path)
         );
     }
 
     #[test]
-    fn the_order_of_rules_never_matters(policy in policy(), claims in claims(), (method, path) in request()) {
+    fn the_order_of_rules_never_matters(policy in policy(), issuer in 0..2_usize, claims in claims(), (method, path) in request()) {
         let mut turned = policy.clone();
         turned["rules"].as_array_mut().unwrap().reverse();
         prop_assert_eq!(
-            decide(&policy, &claims, method, path),
-            decide(&turned, &claims, method, path)
+            decide(&policy, issuer, &claims, method, path),
+            decide(&turned, issuer, &claims, method, path)
         );
+    }
+
+    #[test]
+    fn a_condition_more_on_an_issuers_tokens_never_allows_more_and_denies_as_before(
+        policy in policy(), required in claim_set(1), claims in claims(), (method, path) in request(),
+    ) {
+        let mut narrowed = policy.clone();
+        let mut before = policy;
+        before["issuers"][1].as_object_mut().unwrap().remove("claims");
+        narrowed["issuers"][1]["claims"] = required;
+        let (before, after) = (
+            decide(&before, 1, &claims, method, path),
+            decide(&narrowed, 1, &claims, method, path),
+        );
+        match before {
+            Ok(_) => prop_assert!(after == before || after == Err(None)),
+            Err(_) => prop_assert_eq!(after, before),
+        }
+    }
+
+    /// Of random policies over two issuers that many customers share, those that are accepted let no stranger in.
+    #[test]
+    fn pitfall_18_whatever_is_accepted_lets_no_other_customer_in(
+        (issuers, roles, rules) in shared_policy(),
+        issuer in 0..2_usize,
+        claims in claims(),
+    ) {
+        let document = json!({ "issuers": issuers, "roles": { "one": roles }, "rules": rules });
+        let Ok(policy) = Policy::from_json(document.to_string().as_bytes()) else {
+            return Ok(());
+        };
+        let mut claims = claims.as_object().unwrap().clone();
+        for tenant in &policy.issuers[issuer].tenant_claims {
+            claims.insert(tenant.clone(), json!("a-stranger"));
+        }
+        let token = VerifiedToken::unproven_of(issuer, Claims::new(claims));
+        let path = NormalPath::parse(b"/a").unwrap();
+        prop_assert!(matches!(policy.decide(&token, "GET", &path), Ruling::Deny(_)));
     }
 
     #[test]
     fn a_deny_more_never_allows_more_and_an_allow_more_never_refuses_more(
-        policy in policy(), extra in rule(), claims in claims(), (method, path) in request(),
+        policy in policy(), extra in rule(), issuer in 0..2_usize, claims in claims(), (method, path) in request(),
     ) {
         let mut extra = extra;
         extra["id"] = json!("extra");
         let mut more = policy.clone();
         more["rules"].as_array_mut().unwrap().push(extra.clone());
-        let before = decide(&policy, &claims, method, path).is_ok();
-        let after = decide(&more, &claims, method, path).is_ok();
+        let before = decide(&policy, issuer, &claims, method, path).is_ok();
+        let after = decide(&more, issuer, &claims, method, path).is_ok();
         if extra["effect"] == "deny" {
             prop_assert!(before || !after);
         } else {

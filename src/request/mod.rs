@@ -10,6 +10,6 @@ mod reserved;
 pub use headers::{Header, HeaderMap};
 #[cfg(target_family = "wasm")]
 pub(crate) use headers::{same_name, starts_like};
-pub(crate) use path::normalise;
 pub use path::{NormalPath, PathAmbiguous};
+pub(crate) use path::{normalise, visible_escape};
 pub use reserved::{HeaderPower, Neutralise, neutralise};

@@ -104,7 +104,33 @@ fn query_carries_jws(query: &[u8]) -> bool {
     String::from_utf8_lossy(query)
         .split('&')
         .filter_map(|pair| pair.split_once('='))
-        .any(|(name, value)| name == "access_token" && is_compact_jws(value))
+        .any(|(name, value)| {
+            percent_decoded(name) == b"access_token"
+                && std::str::from_utf8(&percent_decoded(value)).is_ok_and(is_compact_jws)
+        })
+}
+
+/// Bytes whose escapes are undone; what only looks like an escape stays as it is.
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut parts = text.split('%');
+    let mut out: Vec<u8> = parts.next().unwrap_or_default().into();
+    for part in parts {
+        let escaped = part.get(..2).and_then(|digits| {
+            let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)
+        });
+        match (escaped, part.get(2..)) {
+            (Some(byte), Some(rest)) => {
+                out.push(byte);
+                out.extend(rest.bytes());
+            }
+            _ => {
+                out.push(b'%');
+                out.extend(part.bytes());
+            }
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -148,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn none_is_missing_and_two_are_ambiguous() {
+    fn pitfall_23_none_is_missing_and_two_are_ambiguous() {
         use Reason::{TokenAmbiguous, TokenMissing};
         type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>, Reason);
         let cases: &[Case<'_>] = &[
@@ -212,6 +238,12 @@ mod tests {
                 "authorization",
                 &[("authorization", "Bearer a.b.c")],
                 Some("x=1&access_token=eyJ.b.c"),
+                TokenAmbiguous,
+            ),
+            (
+                "authorization",
+                &[("authorization", "Bearer a.b.c")],
+                Some("%61ccess%5Ftoken=%65y%4A%2Eb.c%"),
                 TokenAmbiguous,
             ),
         ];

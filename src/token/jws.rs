@@ -27,6 +27,7 @@ pub struct Jws<'a> {
     compact: &'a str,
     header: JoseHeader,
     claims: Claims,
+    signature: Vec<u8>,
 }
 
 impl<'a> Jws<'a> {
@@ -35,13 +36,7 @@ impl<'a> Jws<'a> {
     /// # Errors
     /// `token_too_large` or `token_malformed`; never a word of the token in the detail.
     pub fn parse(compact: &'a str) -> Result<Self, Refusal> {
-        if compact.len() > MAX_TOKEN_BYTES {
-            let detail = format!(
-                "{} bytes; at most {MAX_TOKEN_BYTES} are read",
-                compact.len()
-            );
-            return Err(Refusal::new(Reason::TokenTooLarge, detail));
-        }
+        check_size(compact)?;
         let mut parts = compact.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -55,11 +50,12 @@ impl<'a> Jws<'a> {
         }
         let header = object(header, "its JOSE header")?;
         let claims = object(payload, "its payload")?;
-        decode(signature, "its signature")?;
+        let signature = decode(signature, "its signature")?;
         Ok(Self {
             compact,
             header: jose_header(&header)?,
             claims: Claims::new(claims),
+            signature,
         })
     }
 }
@@ -69,6 +65,20 @@ impl Jws<'_> {
     #[must_use]
     pub const fn compact(&self) -> &str {
         self.compact
+    }
+
+    /// What was signed: the encoded header and payload with the dot between them (RFC 7515, section 5.2).
+    #[must_use]
+    pub fn signing_input(&self) -> &[u8] {
+        self.compact
+            .rsplit_once('.')
+            .map_or(&[], |(signed, _)| signed.as_bytes())
+    }
+
+    /// The signature's bytes.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
     }
 
     /// Its JOSE header.
@@ -88,6 +98,17 @@ impl Jws<'_> {
     }
 }
 
+/// # Errors
+/// `token_too_large`.
+pub(super) fn check_size(compact: &str) -> Result<(), Refusal> {
+    let bytes = compact.len();
+    if bytes > MAX_TOKEN_BYTES {
+        let detail = format!("{bytes} bytes; at most {MAX_TOKEN_BYTES} are read");
+        return Err(Refusal::new(Reason::TokenTooLarge, detail));
+    }
+    Ok(())
+}
+
 fn jose_header(header: &Map<String, Value>) -> Result<JoseHeader, Refusal> {
     // RFC 7515, section 4.1.11: an extension that is marked critical and not understood refuses. None
     // is understood here, `b64` (RFC 7797) least of all.
@@ -98,6 +119,19 @@ fn jose_header(header: &Map<String, Value>) -> Result<JoseHeader, Refusal> {
     }
     if header.contains_key("enc") || header.contains_key("zip") {
         return Err(malformed("its JOSE header is that of a JWE"));
+    }
+    // A key that comes with the token proves nothing, and no CI sends one.
+    if header.contains_key("jwk") {
+        return Err(malformed("its JOSE header brings a key along"));
+    }
+    // RFC 7515, sections 4.1.2 to 4.1.10: these are not used, and all the same what they must be.
+    for name in ["jku", "x5u", "x5t", "x5t#S256", "cty"] {
+        if header.get(name).is_some_and(|value| !value.is_string()) {
+            return Err(malformed(format!("its {name} is not a string")));
+        }
+    }
+    if header.get("x5c").is_some_and(|chain| !is_strings(chain)) {
+        return Err(malformed("its x5c is not an array of strings"));
     }
     match header.get("typ") {
         None => {}
@@ -116,6 +150,12 @@ fn jose_header(header: &Map<String, Value>) -> Result<JoseHeader, Refusal> {
         alg: alg.clone(),
         kid,
     })
+}
+
+fn is_strings(value: &Value) -> bool {
+    value
+        .as_array()
+        .is_some_and(|items| items.iter().all(Value::is_string))
 }
 
 fn object(part: &str, what: &'static str) -> Result<Map<String, Value>, Refusal> {
@@ -196,6 +236,13 @@ mod tests {
             r#"{"alg":"RS256","typ":"logout+jwt"}"#,
             r#"{"alg":"RS256","typ":7}"#,
             r#"{"alg":"RS256","kid":["../../key"]}"#,
+            r#"{"alg":"RS256","jwk":{"kty":"oct","k":"c2VjcmV0"}}"#,
+            r#"{"alg":"RS256","jku":["https://evil"]}"#,
+            r#"{"alg":"RS256","x5u":{}}"#,
+            r#"{"alg":"RS256","x5t#S256":7}"#,
+            r#"{"alg":"RS256","x5c":"MIIB"}"#,
+            r#"{"alg":"RS256","x5c":["MIIB",null]}"#,
+            r#"{"alg":"RS256","cty":7}"#,
         ] {
             refused(&token(header, "{}"));
         }

@@ -6,22 +6,40 @@
 
 use crate::reason::{Reason, Refusal};
 use std::borrow::Cow;
+use std::time::Duration;
 
 mod algorithm;
+mod budget;
+mod cache;
 mod claims;
 mod extract;
+mod footprint;
 mod jws;
+mod presented;
+mod times;
+mod verified;
 mod verify;
 
 pub use algorithm::Algorithm;
+pub use budget::Budget;
+pub use cache::{CacheLimits, TokenCache};
 pub use claims::{Claims, scalar_text};
 pub use extract::{Carrier, extract};
 pub use jws::{JoseHeader, Jws};
-pub use verify::{VerifiedToken, verify};
+pub use presented::Presented;
+pub use times::Times;
+pub use verified::{Digest, VerifiedToken};
+pub use verify::verify;
 
 /// The largest token that is looked at, in bytes of its compact form. The providers' tokens are 1 to 3 kB;
 /// hosts accept headers of some 60 kB.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// The largest `leeway` that a policy may give an issuer.
+///
+/// What is remembered of a token until it can't be accepted any more is remembered for this long past its
+/// `exp`: the leeway may be raised meanwhile.
+pub const MAX_LEEWAY: Duration = Duration::from_secs(600);
 
 /// The refusal of what is no well-formed token; the detail never holds a word of it.
 fn malformed(detail: impl Into<Cow<'static, str>>) -> Refusal {

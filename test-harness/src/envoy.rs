@@ -7,7 +7,9 @@
 mod admin;
 mod binary;
 mod bootstrap;
+mod cluster;
 mod process;
+mod trap;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,7 +24,9 @@ use crate::client;
 use admin::Admin;
 pub use admin::Stats;
 pub use binary::{EnvoyBinary, LocateError};
+pub use cluster::{Cluster, Server, Tls};
 use process::Process;
+pub use trap::trapping;
 
 /// How long to wait between two looks at a process that isn't ready yet.
 const POLL: Duration = Duration::from_millis(10);
@@ -42,13 +46,22 @@ pub struct EnvoyConfig {
     /// The cluster `issuer`, which a policy can name as the place to fetch keys from.
     pub issuer: SocketAddr,
     /// Further clusters, by name: other issuers.
-    pub clusters: BTreeMap<String, SocketAddr>,
+    pub clusters: BTreeMap<String, Cluster>,
+    /// Whether the listeners come from a file, so that [`Envoy::update`] can change them.
+    pub dynamic_listeners: bool,
+    /// Another number makes new VMs of the same module at an update. They share data with the old ones.
+    pub vm_generation: u32,
+    /// Settings of Envoy's runtime: what newer versions do otherwise than older ones, as a rule.
+    pub runtime: BTreeMap<String, Value>,
     /// The number of worker threads.
     pub concurrency: u32,
     /// Envoy's log level, or a list such as `info,wasm:debug`.
     pub log_level: String,
     /// How long the start may take.
     pub start_timeout: Duration,
+    /// A whole bootstrap, which is run in place of one that is made of all this. Of [`listeners`](Self::listeners)
+    /// the names still say what to wait for.
+    pub bootstrap: Option<Value>,
 }
 
 impl EnvoyConfig {
@@ -60,10 +73,14 @@ impl EnvoyConfig {
             upstream,
             issuer,
             clusters: BTreeMap::new(),
+            dynamic_listeners: false,
+            vm_generation: 0,
+            runtime: BTreeMap::new(),
             concurrency: 1,
             log_level: "info".to_owned(),
             // V8 compiles the module once per VM, on a machine that may be busy with other tests.
             start_timeout: Duration::from_secs(60),
+            bootstrap: None,
         }
     }
 
@@ -76,8 +93,8 @@ impl EnvoyConfig {
 
     /// Adds a cluster.
     #[must_use]
-    pub fn cluster(mut self, name: impl Into<String>, to: SocketAddr) -> Self {
-        self.clusters.insert(name.into(), to);
+    pub fn cluster(mut self, name: impl Into<String>, to: impl Into<Cluster>) -> Self {
+        self.clusters.insert(name.into(), to.into());
         self
     }
 }
@@ -191,6 +208,23 @@ pub enum StartError {
     },
 }
 
+/// Why listeners were not replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// The file couldn't be written.
+    #[error("the listeners could not be written: {0}")]
+    Io(#[from] io::Error),
+    /// Envoy doesn't answer.
+    #[error("Envoy does not tell what became of the update: {0}")]
+    Client(#[from] client::Error),
+    /// It refuses the listeners; the old ones serve.
+    #[error("Envoy refuses the listeners; the end of its log:\n{0}")]
+    Rejected(String),
+    /// Nothing came of it in time.
+    #[error("Envoy did not take the listeners in time; the end of its log:\n{0}")]
+    Timeout(String),
+}
+
 /// A running Envoy. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Envoy {
@@ -228,8 +262,13 @@ impl Envoy {
         let directory = tempfile::Builder::new()
             .prefix("jobgate-envoy-")
             .tempdir()?;
-        let bootstrap = bootstrap::bootstrap(config).to_string();
-        fs::write(directory.path().join(BOOTSTRAP), bootstrap)?;
+        let listeners = directory.path().join(LISTENERS);
+        fs::write(&listeners, bootstrap::listeners(config).to_string())?;
+        let bootstrap = match &config.bootstrap {
+            Some(bootstrap) => bootstrap.clone(),
+            None => bootstrap::bootstrap(config, &listeners),
+        };
+        fs::write(directory.path().join(BOOTSTRAP), bootstrap.to_string())?;
         let mut process = Process::spawn(binary, config, directory.path())?;
 
         loop {
@@ -252,6 +291,37 @@ impl Envoy {
                     timeout: config.start_timeout,
                     log: log_tail(directory.path()),
                 });
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Replaces the listeners, which must be [dynamic](EnvoyConfig::dynamic_listeners) and keep their names, and waits
+    /// until the new ones serve. Nothing else of `config` counts but the module and its VMs.
+    ///
+    /// # Errors
+    ///
+    /// If Envoy doesn't take them; then the old ones serve.
+    pub fn update(&self, config: &EnvoyConfig) -> Result<(), UpdateError> {
+        const UPDATES: &str = "listener_manager.lds.update_success";
+        const REJECTED: &str = "listener_manager.lds.update_rejected";
+        const WARMING: &str = "listener_manager.total_listeners_warming";
+        let before = self.stats()?;
+        let deadline = Instant::now() + config.start_timeout;
+        // Envoy looks when a file is moved there, so it never sees half of one.
+        let new = self.directory.path().join("listeners.new");
+        fs::write(&new, bootstrap::listeners(config).to_string())?;
+        fs::rename(&new, self.directory.path().join(LISTENERS))?;
+        loop {
+            let now = self.stats()?;
+            if now.get(REJECTED) > before.get(REJECTED) {
+                return Err(UpdateError::Rejected(log_tail(self.directory.path())));
+            }
+            if now.get(UPDATES) > before.get(UPDATES) && now.get(WARMING) == 0 {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(UpdateError::Timeout(log_tail(self.directory.path())));
             }
             thread::sleep(POLL);
         }
@@ -306,6 +376,7 @@ impl Envoy {
 const BOOTSTRAP: &str = "bootstrap.json";
 const ADMIN_ADDRESS: &str = "admin-address";
 const LOG: &str = "envoy.log";
+const LISTENERS: &str = "listeners.json";
 
 /// The admin interface and the listeners' addresses, once all of them take connections.
 fn ready(

@@ -24,6 +24,7 @@ use serde_json::Value;
 use crate::keys::SigningKey;
 use crate::mint::{Minter, TokenSpec};
 use crate::server::{Bound, Server};
+use crate::tls::ServerIdentity;
 use faults::Faults;
 pub use faults::{Endpoint, Fault, FaultOrder};
 
@@ -34,6 +35,7 @@ const JWKS_PATH: &str = "/.well-known/jwks";
 #[derive(Debug)]
 pub struct Issuer {
     server: Server,
+    by_tls: Vec<Server>,
     state: Arc<State>,
 }
 
@@ -80,7 +82,25 @@ impl Issuer {
             discovery_requests: AtomicU64::new(0),
         });
         let server = bound.serve(routes::router(state.clone()))?;
-        Ok(Self { server, state })
+        Ok(Self {
+            server,
+            by_tls: Vec::new(),
+            state,
+        })
+    }
+
+    /// Serves the same over TLS too, at another port of the loopback interface, and gives its address.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be bound.
+    pub fn serve_tls(&mut self, identity: &ServerIdentity) -> io::Result<SocketAddr> {
+        let bound = Bound::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let router = routes::router(self.state.clone());
+        let server = bound.serve_tls(router, identity.config())?;
+        let addr = server.addr();
+        self.by_tls.push(server);
+        Ok(addr)
     }
 
     /// The address it listens on.
@@ -121,6 +141,11 @@ impl Issuer {
     /// Signs with a new key from now on, and gives its `kid`. The old ones stay published if `keep_old`.
     pub fn rotate_keys(&self, keep_old: bool) -> String {
         self.state.rotate_keys(keep_old)
+    }
+
+    /// Publishes the fixed key of each algorithm too ([`Minter::publish_every_algorithm`]).
+    pub fn publish_every_algorithm(&self) {
+        self.state.minter().publish_every_algorithm();
     }
 
     /// Makes an endpoint fail, or heals it.

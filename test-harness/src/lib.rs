@@ -3,6 +3,8 @@
 //! - [`keys`] and [`mint`]: a CI provider's keys and its jobs' tokens, good and bad.
 //! - [`issuer`]: the provider itself, which publishes the keys, rotates them, and fails on demand.
 //! - [`upstream`]: the service behind the gate, which remembers what reached it.
+//! - [`tls`]: certificates, good and bad.
+//! - [`documents`]: a server of one document, which changes, breaks and goes away.
 //! - [`envoy`]: a real Envoy with the gate in it.
 //! - [`exchange`]: one request through it, as the client, the upstream and the log saw it.
 //! - [`client`]: a client that sends exactly what it is told to.
@@ -16,12 +18,14 @@ pub mod case;
 pub mod client;
 pub mod configurations;
 pub mod demo;
+pub mod documents;
 pub mod envoy;
 pub mod exchange;
 pub mod issuer;
 pub mod keys;
 pub mod mint;
 mod server;
+pub mod tls;
 pub mod upstream;
 
 /// The repository's root, where the module and the virtual environment are.

@@ -1,10 +1,11 @@
-//! Tokens as `buildkite-agent oidc request-token` gives them, and every way in which one can be wrong.
+//! Tokens as a CI job gets them (a Buildkite job, unless it is said), and every way in which one can be wrong.
 //!
 //! In goes a [`TokenSpec`], which says how the token differs from the one a job would get; out comes the token's text.
 //! A token is a pure function of the keys, the spec and the time it is given: no clock is read here.
 
 mod claims;
 mod spec;
+mod tamper;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -13,8 +14,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use crate::keys::SigningKey;
-pub use spec::{SignWith, Tamper, TokenSpec};
+use crate::keys::{Algorithm, SigningKey};
+pub use spec::{Provider, SignWith, Tamper, TokenSpec};
+pub use tamper::signature as tampered_signature;
 
 /// An issuer's signing side: its name, its audience and its keys.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub struct Minter {
     current: Arc<SigningKey>,
     /// Retired keys that are published still, newest first.
     retired: Vec<Arc<SigningKey>>,
+    /// Whether the fixed key of each algorithm is published beside these.
+    every_algorithm: bool,
     /// Made when it is first asked for: most runs need no such key, and making one takes a while.
     unpublished: Arc<OnceLock<SigningKey>>,
 }
@@ -45,6 +49,7 @@ impl Minter {
             audience: audience.into(),
             current: Arc::new(key),
             retired: Vec::new(),
+            every_algorithm: false,
             unpublished: Arc::default(),
         }
     }
@@ -74,13 +79,31 @@ impl Minter {
         }
     }
 
+    /// Publishes the fixed key of each algorithm too, which sign where a spec names their `algorithm`.
+    pub fn publish_every_algorithm(&mut self) {
+        self.every_algorithm = true;
+    }
+
     /// The published keys as a JWK set (RFC 7517), the current one first.
     pub fn jwks(&self) -> Value {
-        let keys: Vec<_> = std::iter::once(&self.current)
-            .chain(&self.retired)
-            .map(|key| key.public_jwk())
-            .collect();
+        let own = std::iter::once(&self.current).chain(&self.retired);
+        let mut keys: Vec<_> = own.map(|key| key.public_jwk()).collect();
+        if self.every_algorithm {
+            let fixed = Algorithm::ALL
+                .into_iter()
+                .filter(|algorithm| *algorithm != self.current.algorithm())
+                .map(|algorithm| SigningKey::fixed(algorithm).public_jwk());
+            keys.extend(fixed);
+        }
         json!({ "keys": keys })
+    }
+
+    /// The names of the algorithms that the published keys are for.
+    pub fn algorithms(&self) -> Vec<&'static str> {
+        match self.every_algorithm {
+            true => Algorithm::ALL.map(Algorithm::name).to_vec(),
+            false => vec![self.current.algorithm().name()],
+        }
     }
 
     /// The token that `spec` describes, issued around `now` (in seconds since the epoch).
@@ -88,68 +111,70 @@ impl Minter {
         if let Some(raw) = &spec.raw {
             return raw.clone();
         }
+        let key = match spec.algorithm {
+            Some(algorithm) if algorithm != self.current.algorithm() => {
+                Arc::new(SigningKey::fixed(algorithm))
+            }
+            _ => self.current.clone(),
+        };
         let header = spec
             .raw_header
             .clone()
-            .unwrap_or_else(|| Value::Object(self.header(spec)).to_string());
+            .unwrap_or_else(|| Value::Object(header(&key, spec)).to_string());
         let payload = spec.raw_payload.clone().unwrap_or_else(|| {
             Value::Object(claims::claims(&self.issuer, &self.audience, spec, now)).to_string()
         });
 
         let input = signing_input(&header, &payload);
-        let mut signature = self.sign(spec.sign_with, input.as_bytes());
-        let signed = match spec.tamper {
-            None => input,
-            Some(Tamper::Header) => signing_input(&tampered(&header, "x-tampered"), &payload),
-            Some(Tamper::Payload) => signing_input(&header, &tampered(&payload, "build_number")),
-            Some(Tamper::Signature) => {
-                let middle = signature.len() / 2;
-                if let Some(byte) = signature.get_mut(middle) {
-                    *byte ^= 1;
-                }
-                input
+        let signature = self.sign(&key, spec.sign_with, input.as_bytes());
+        let (signed, signature) = match spec.tamper {
+            None => (input, signature),
+            Some(Tamper::Header) => {
+                let header = tampered(&header, "x-tampered");
+                (signing_input(&header, &payload), signature)
             }
-            Some(Tamper::TruncateSignature) => {
-                signature.pop();
-                input
+            Some(Tamper::Payload) => {
+                let payload = tampered(&payload, "build_number");
+                (signing_input(&header, &payload), signature)
             }
-            Some(Tamper::SignatureTrailingByte) => {
-                signature.push(0);
-                input
+            Some(of_signature) => {
+                let signature = tamper::signature(of_signature, key.algorithm(), signature);
+                (input, signature)
             }
         };
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// The JOSE header (RFC 7515, section 4).
-    fn header(&self, spec: &TokenSpec) -> Map<String, Value> {
-        // The confusion of RS256 and HS256 only works on a token that says HS256.
-        let alg = match spec.sign_with {
-            SignWith::HmacPublicKey => "HS256",
-            _ => "RS256",
-        };
-        let base = [
-            ("alg", json!(alg)),
-            ("typ", json!("JWT")),
-            // Also for the unpublished key: the attacker names a key that the verifier has.
-            ("kid", json!(self.current.kid())),
-        ];
-        merged(base, &spec.header, &spec.without_header)
-    }
-
-    fn sign(&self, with: SignWith, input: &[u8]) -> Vec<u8> {
+    fn sign(&self, key: &SigningKey, with: SignWith, input: &[u8]) -> Vec<u8> {
         match with {
-            SignWith::Current => self.current.sign(input),
+            SignWith::Current => key.sign(input),
+            SignWith::Unpublished if key.algorithm() == Algorithm::EdDsa => {
+                SigningKey::ed25519("unpublished").sign(input)
+            }
             SignWith::Unpublished => self
                 .unpublished
                 .get_or_init(SigningKey::generate)
                 .sign(input),
-            SignWith::HmacPublicKey => {
-                hmac_sha256::HMAC::mac(input, self.current.public_pem()).to_vec()
-            }
+            SignWith::HmacPublicKey => hmac_sha256::HMAC::mac(input, key.public_text()).to_vec(),
             SignWith::Nothing => Vec::new(),
         }
     }
+}
+
+/// The JOSE header (RFC 7515, section 4).
+fn header(key: &SigningKey, spec: &TokenSpec) -> Map<String, Value> {
+    // The confusion with HS256 only works on a token that says HS256.
+    let alg = match spec.sign_with {
+        SignWith::HmacPublicKey => "HS256",
+        _ => key.algorithm().name(),
+    };
+    let base = [
+        ("alg", json!(alg)),
+        ("typ", json!("JWT")),
+        // Also for the unpublished key: the attacker names a key that the verifier has.
+        ("kid", json!(key.kid())),
+    ];
+    merged(base, &spec.header, &spec.without_header)
 }
 
 /// RFC 7515, section 5.1: what a JWS signs.

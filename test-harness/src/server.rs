@@ -16,7 +16,10 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 
 /// More than any proxy lets through, so that it is never this server that refuses a request for its size.
@@ -47,6 +50,15 @@ impl Bound {
 
     /// Serves `router` until the handle is dropped.
     pub(crate) fn serve(self, router: Router) -> io::Result<Server> {
+        self.serve_by(router, None)
+    }
+
+    /// As [`Self::serve`], over TLS.
+    pub(crate) fn serve_tls(self, router: Router, tls: Arc<ServerConfig>) -> io::Result<Server> {
+        self.serve_by(router, Some(tls.into()))
+    }
+
+    fn serve_by(self, router: Router, tls: Option<TlsAcceptor>) -> io::Result<Server> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -62,7 +74,7 @@ impl Bound {
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, router, counter) => {}
+                        () = accept(listener, tls, router, counter) => {}
                         _ = stopped => {}
                     }
                 });
@@ -115,38 +127,55 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, router: Router, malformed: Arc<AtomicU64>) {
+async fn accept(
+    listener: tokio::net::TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    malformed: Arc<AtomicU64>,
+) {
     loop {
         // One connection that was gone before it was accepted, or too many open files: neither ends the server.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(RETRY).await;
             continue;
         };
-        let router = router.clone();
-        let malformed = malformed.clone();
+        let (tls, router, malformed) = (tls.clone(), router.clone(), malformed.clone());
         tokio::spawn(async move {
-            let service = hyper::service::service_fn(move |request| {
-                let router = router.clone();
-                async move {
-                    let response = router
-                        .oneshot(request)
-                        .await
-                        .unwrap_or_else(|never: Infallible| match never {});
-                    match response.extensions().get::<Disconnect>() {
-                        Some(disconnect) => Err(*disconnect),
-                        None => Ok(response),
-                    }
-                }
-            });
-            let served = http1::Builder::new()
-                .max_headers(MAX_HEADERS)
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            if served.is_err_and(|error| error.is_parse()) {
+            let is_malformed = match tls {
+                None => serve_connection(stream, router).await,
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => serve_connection(stream, router).await,
+                    // A client that does not trust the certificate goes, and that is what some tests want.
+                    Err(_) => false,
+                },
+            };
+            if is_malformed {
                 malformed.fetch_add(1, Ordering::SeqCst);
             }
         });
     }
+}
+
+/// Serves a connection to its end; whether what came over it at the end was no HTTP.
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router) -> bool {
+    let service = hyper::service::service_fn(move |request| {
+        let router = router.clone();
+        async move {
+            let response = router
+                .oneshot(request)
+                .await
+                .unwrap_or_else(|never: Infallible| match never {});
+            match response.extensions().get::<Disconnect>() {
+                Some(disconnect) => Err(*disconnect),
+                None => Ok(response),
+            }
+        }
+    });
+    let served = http1::Builder::new()
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    served.is_err_and(|error| error.is_parse())
 }
 
 /// The answer of a handler that wants the connection closed without one.

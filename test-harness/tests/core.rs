@@ -1,11 +1,12 @@
 //! The shared cases through the core, natively: no host, no network, no clock.
 
 use jobgate::audit::{answer, record, upstream_headers};
-use jobgate::gate::{Decision, DecisionId, Request, judge};
-use jobgate::keys::KeyRing;
+use jobgate::fetch::{Answer, Remote};
+use jobgate::gate::{Decision, DecisionId, Request, State, judge};
 use jobgate::policy::Policy;
 use jobgate::reason::{Reason, Refusal};
 use jobgate::request::{HeaderMap, HeaderPower, neutralise};
+use jobgate::shared_data::NoSharedData;
 use jobgate::time::UnixTime;
 use jobgate_harness::case::{
     self, Case, CaseFile, Forwarded, Host, KeyState, Observed, Outcome, Placeholders,
@@ -40,11 +41,20 @@ fn run(file: &CaseFile, case: &Case, minter: &Minter, token: Option<&str>) -> Ob
             return observe(&Decision::refuse(None, refusal, id, now), None);
         }
     };
-    let mut keys = KeyRing::new(&policy.issuers);
+    let mut state = State::alone(&policy);
     if case.keys == KeyState::Available {
-        for (_, store) in keys.stores_mut() {
-            store.poll(now).expect("the first fetch is wanted at once");
-            store.finish(Ok(minter.jwks().to_string().as_bytes()), now);
+        for store in state.keys.stores() {
+            let mut store = store.borrow_mut();
+            let body = minter.jwks().to_string().into_bytes();
+            let fetch = store
+                .poll(now, &NoSharedData)
+                .expect("the first fetch is wanted at once");
+            store.finish(
+                fetch.flight,
+                Ok(Answer::Document { etag: None, body }),
+                now,
+                &NoSharedData,
+            );
         }
     }
     let headers: HeaderMap = case
@@ -68,7 +78,7 @@ fn run(file: &CaseFile, case: &Case, minter: &Minter, token: Option<&str>) -> Ob
         method: case.request.method.as_bytes(),
         target: case.request.path.as_bytes(),
     };
-    let decision = judge(&policy, &mut keys, request, id, now);
+    let decision = judge(&policy, &mut state, &NoSharedData, request, id, now);
     if decision.blocks() {
         return observe(&decision, None);
     }
@@ -112,7 +122,8 @@ fn observe(decision: &Decision<'_>, upstream: Option<Forwarded>) -> Observed {
 fn every_case_is_decided_as_it_says() {
     let files =
         case::load_all(&repository().join("test-harness/cases")).expect("the case files are sound");
-    let minter = Minter::new(ISSUER, AUDIENCE);
+    let mut minter = Minter::new(ISSUER, AUDIENCE);
+    minter.publish_every_algorithm();
     let with = placeholders();
     let mut failures = Vec::new();
     let mut run_cases = 0;
@@ -154,21 +165,28 @@ fn every_wrong_configuration_is_named_with_its_place_and_remedy() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// The first block of a page in this language.
-fn block(page: &str, language: &str) -> String {
+/// The blocks of a page in this language; at least one.
+fn blocks(page: &str, language: &str) -> Vec<String> {
     let text = std::fs::read_to_string(repository().join(page)).expect("the page is there");
-    let (_, rest) = text
-        .split_once(&format!("```{language}\n"))
-        .expect("the page has such a block");
-    rest.split("```").next().unwrap_or_default().to_owned()
+    let fence = format!("```{language}\n");
+    let blocks: Vec<_> = text
+        .split(&fence)
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default().to_owned())
+        .collect();
+    assert!(!blocks.is_empty(), "{page} has no such block");
+    blocks
 }
 
 #[test]
 fn the_policies_in_the_docs_are_policies() {
-    let readme = block("README.md", "json");
-    Policy::from_json(readme.as_bytes()).unwrap_or_else(|errors| panic!("README.md: {errors}"));
-    let yaml = block("docs/policy.md", "yaml");
-    let reference: serde_json::Value = serde_saphyr::from_str(&yaml).expect("docs/policy.md: YAML");
-    Policy::from_json(reference.to_string().as_bytes())
-        .unwrap_or_else(|errors| panic!("docs/policy.md: {errors}"));
+    for readme in blocks("README.md", "json") {
+        Policy::from_json(readme.as_bytes()).unwrap_or_else(|errors| panic!("README.md: {errors}"));
+    }
+    for yaml in blocks("docs/policy.md", "yaml") {
+        let policy: serde_json::Value =
+            serde_saphyr::from_str(&yaml).expect("docs/policy.md: YAML");
+        Policy::from_json(policy.to_string().as_bytes())
+            .unwrap_or_else(|errors| panic!("docs/policy.md: {errors}\n{yaml}"));
+    }
 }

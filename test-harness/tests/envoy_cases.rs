@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use jobgate::policy::Policy;
 use jobgate_harness::case::{self, Case, CaseFile, Host, KeyState, Outcome, Placeholders};
 use jobgate_harness::client::Request;
 use jobgate_harness::envoy::{Envoy, EnvoyConfig, Listener};
@@ -30,6 +31,7 @@ impl World {
     fn start(files: &[CaseFile]) -> Self {
         let upstream = Upstream::start().unwrap();
         let issuer = Issuer::start("https://deploy.acme.example").unwrap();
+        issuer.publish_every_algorithm();
         let with = Placeholders::from(&issuer);
         let envoy = |keys: SocketAddr| {
             let mut config = EnvoyConfig::new(upstream.addr(), keys);
@@ -50,26 +52,34 @@ impl World {
         };
         for file in files {
             for (name, policy) in &file.policies {
-                let carrier = policy.fill(&with)["token"]["header"]
-                    .as_str()
-                    .unwrap_or("authorization")
-                    .to_owned();
-                world.wait_for_keys(&listener_name(file, name), &carrier);
+                let policy = policy.fill(&with).to_string();
+                // A gate whose policy is wrong never has keys.
+                if let Ok(policy) = Policy::from_json(policy.as_bytes()) {
+                    world.wait_for_keys(&listener_name(file, name), &policy);
+                }
             }
         }
         world
     }
 
-    /// Asks until the gate has an opinion of a good token.
-    fn wait_for_keys(&self, listener: &str, carrier: &str) {
-        let token = self.issuer.mint(&TokenSpec::default());
-        let request = Request::new("GET", "/").header(carrier, format!("Bearer {token}"));
-        eventually(KEYS_TIMEOUT, || {
-            let exchange = self.send(&self.with_keys, listener, &request);
-            let waits = exchange.recorded("reason").as_deref() == Some("keys_unavailable");
-            (!waits).then_some(())
-        })
-        .unwrap_or_else(|| panic!("{listener} got no keys"));
+    /// Asks until the gate has an opinion of a good token of each of its issuers.
+    fn wait_for_keys(&self, listener: &str, policy: &Policy) {
+        for issuer in &policy.issuers {
+            let mut spec = TokenSpec::default();
+            spec.claims
+                .insert("iss".to_owned(), issuer.issuer.as_str().into());
+            spec.claims
+                .insert("aud".to_owned(), issuer.audiences.clone().into());
+            let token = self.issuer.mint(&spec);
+            let request = Request::new("GET", "/")
+                .header(policy.carrier.header.as_str(), format!("Bearer {token}"));
+            eventually(KEYS_TIMEOUT, || {
+                let exchange = self.send(&self.with_keys, listener, &request);
+                let waits = exchange.recorded("reason").as_deref() == Some("keys_unavailable");
+                (!waits).then_some(())
+            })
+            .unwrap_or_else(|| panic!("{listener} got no keys of {}", issuer.issuer));
+        }
     }
 
     fn send(&self, envoy: &Envoy, listener: &str, request: &Request) -> Exchange {

@@ -1,18 +1,21 @@
-//! Whose tokens are taken, and where their keys come from.
+//! Whose tokens are taken.
 
 use super::{Checker, secs};
-use crate::keys::{JwksSource, JwksUri, KeySet};
-use crate::policy::compiled::Issuer;
-use crate::policy::preset::{Preset, shared_tenants};
-use crate::policy::raw::{OneOrMany, RawIssuer, RawJwks};
+use crate::keys::KeySet;
+use crate::policy::compiled::{ClaimSet, Issuer};
+use crate::policy::identity::{Identity, IdentityField};
+use crate::policy::preset::{Hosted, Preset};
+use crate::policy::raw::{OneOrMany, RawClaimRule, RawIssuer};
 use crate::token::Algorithm;
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 impl Checker {
-    pub(super) fn issuers(&mut self, raw: Vec<RawIssuer>) -> Vec<Issuer> {
+    /// Nothing if one of them has errors: what the rules say of issuers would be judged wrongly then.
+    pub(super) fn issuers(&mut self, raw: Vec<RawIssuer>) -> Option<Vec<Issuer>> {
         if raw.is_empty() {
             self.error("issuers", "no issuer is trusted; name at least one");
         }
+        let errors_before = self.errors.len();
         let mut issuers: Vec<Issuer> = Vec::new();
         for (nth, raw) in raw.into_iter().enumerate() {
             let path = format!("issuers[{nth}]");
@@ -28,7 +31,7 @@ impl Checker {
             }
             issuers.push(issuer);
         }
-        issuers
+        (self.errors.len() == errors_before).then_some(issuers)
     }
 
     fn issuer(&mut self, path: &str, raw: RawIssuer) -> Option<Issuer> {
@@ -47,25 +50,23 @@ impl Checker {
                 }
             },
         };
-        let issuer = raw
-            .issuer
-            .clone()
-            .or_else(|| preset.map(|preset| preset.issuer.into()));
-        if issuer.as_deref().is_none_or(str::is_empty) {
-            self.error(
-                at("issuer"),
-                "is missing; write the token's `iss`, or name a preset",
+        let named = self.iss(&at("issuer"), raw.issuer, preset);
+        let hosted = named.as_ref().and_then(|(_, hosted)| *hosted);
+        if let (Some(preset), Some(hosted)) = (preset, hosted)
+            && preset.name != hosted.preset.name
+        {
+            let message = format!(
+                "{:?} is not the preset of this issuer; {:?} is",
+                preset.name, hosted.preset.name
             );
+            self.error(at("preset"), message);
         }
-        let is_presets_own = preset.is_some_and(|preset| issuer.as_deref() == Some(preset.issuer));
         let audiences = self.audiences(&at("audience"), raw.audience);
         let algorithms = self.algorithms(&at("algorithms"), raw.algorithms, preset);
-        let tenant_claims = self.tenant_claims(
-            &at("tenant_claims"),
-            raw.tenant_claims,
-            issuer.as_deref(),
-            preset,
-        )?;
+        let tenant_claims =
+            self.tenant_claims(&at("tenant_claims"), raw.tenant_claims, hosted, preset);
+        let required = self.required(&at("claims"), raw.claims);
+        let identity = self.identity(&at("identity"), raw.identity, preset);
         let leeway = self.span(&at("leeway"), raw.leeway, secs(30), secs(0)..=secs(600));
         let default = preset.map_or(secs(3_600), |preset| preset.max_lifetime);
         let max_lifetime = self.span(
@@ -86,44 +87,75 @@ impl Checker {
         let jwks = match (raw.jwks, inline_keys.is_some()) {
             (None, true) => None,
             (raw, _) => {
-                // Another issuer than the preset's must not be proven with the preset's keys.
-                let default = preset
-                    .filter(|_| is_presets_own)
-                    .map(|preset| preset.jwks_uri);
-                Some(self.jwks(&at("jwks"), raw.unwrap_or_default(), default)?)
+                let issuer = named.as_ref().map(|(issuer, _)| issuer.as_str());
+                Some(self.jwks(&at("jwks"), raw.unwrap_or_default(), issuer, preset)?)
             }
         };
         Some(Issuer {
-            issuer: issuer?,
+            issuer: named?.0,
+            preset: preset.map(|preset| preset.name),
             audiences: audiences?,
             algorithms: algorithms?,
-            tenant_claims,
+            tenant_claims: tenant_claims?,
+            required,
             leeway: leeway?,
             max_lifetime: max_lifetime?,
             jwks,
             inline_keys,
-            identity: preset.map_or(&[], |preset| preset.identity),
+            identity,
         })
+    }
+
+    /// What `iss` must be, and what is known of it.
+    fn iss(
+        &mut self,
+        path: &str,
+        raw: Option<String>,
+        preset: Option<&Preset>,
+    ) -> Option<(String, Option<Hosted>)> {
+        let default = preset.and_then(|preset| preset.issuer).map(String::from);
+        let Some(issuer) = raw.or(default).filter(|issuer| !issuer.is_empty()) else {
+            let remedy = preset.map_or("write the token's `iss`, or name a preset", |preset| {
+                preset.spelling
+            });
+            self.error(path, format!("is missing; {remedy}"));
+            return None;
+        };
+        match Hosted::find(&issuer) {
+            Ok(hosted) => Some((issuer, hosted)),
+            Err(provider) => {
+                let message = format!(
+                    "{issuer:?} is no `iss` that {} writes, and they are compared byte for byte; {}",
+                    provider.name, provider.spelling
+                );
+                self.error(path, message);
+                None
+            }
+        }
     }
 
     /// A provider's own issuer signs for all of its customers, whether its preset was named or not: its
     /// tenants can be pinned by fewer claims than the preset's, but by no others and not by none.
+    ///
+    /// An issuer on the provider's host that is a customer's own (an enterprise's on GitHub) names that
+    /// customer as well as a claim would, so there the pins, which are asked for still, can be waived.
     fn tenant_claims(
         &mut self,
         path: &str,
         raw: Option<Vec<String>>,
-        issuer: Option<&str>,
+        hosted: Option<Hosted>,
         preset: Option<&Preset>,
     ) -> Option<Vec<String>> {
-        let shared = issuer.and_then(shared_tenants);
-        let of_preset = preset.map(|preset| preset.tenant_claims);
-        let known = shared.or(of_preset).unwrap_or_default();
+        let known = hosted
+            .map(|hosted| hosted.preset)
+            .or(preset)
+            .map_or(&[][..], |preset| preset.tenant_claims);
         let Some(claims) = raw else {
             return Some(known.iter().copied().map(String::from).collect());
         };
         let pins_tenants =
             !claims.is_empty() && claims.iter().all(|claim| known.contains(&claim.as_str()));
-        if shared.is_some() && !pins_tenants {
+        if hosted.is_some_and(|hosted| hosted.is_shared) && !pins_tenants {
             let message = format!(
                 "this issuer signs for all of its customers, and only {known:?} tell them apart; leave this out"
             );
@@ -131,6 +163,43 @@ impl Checker {
             return None;
         }
         Some(claims)
+    }
+
+    fn required(&mut self, path: &str, raw: Option<BTreeMap<String, RawClaimRule>>) -> ClaimSet {
+        if raw.as_ref().is_some_and(BTreeMap::is_empty) {
+            self.error(path, "is empty; name a claim, or leave this out");
+        }
+        self.claims(path, raw.unwrap_or_default())
+    }
+
+    /// The preset's mapping with what is written over it, part by part.
+    fn identity(
+        &mut self,
+        path: &str,
+        raw: Option<BTreeMap<String, String>>,
+        preset: Option<&Preset>,
+    ) -> Identity {
+        let mut written = raw.unwrap_or_default();
+        let of_preset = preset.map(Preset::identity).unwrap_or_default();
+        let mut identity = Vec::new();
+        for field in IdentityField::ALL {
+            let claim = written.remove(field.name()).or_else(|| {
+                let mut parts = of_preset.iter();
+                let (_, claim) = parts.find(|(part, _)| *part == field)?;
+                Some(claim.clone())
+            });
+            if claim.as_ref().is_some_and(String::is_empty) {
+                let message = "is empty; write a claim's name, or leave this out";
+                self.error(format!("{path}.{}", field.name()), message);
+            }
+            identity.extend(claim.map(|claim| (field, claim)));
+        }
+        for name in written.keys() {
+            let known = IdentityField::ALL.map(IdentityField::name);
+            let message = format!("{name:?} is no part of a job's identity; there are {known:?}");
+            self.error(format!("{path}.{name}"), message);
+        }
+        identity
     }
 
     fn audiences(&mut self, path: &str, raw: OneOrMany<String>) -> Option<Vec<String>> {
@@ -185,63 +254,5 @@ impl Checker {
             }
         }
         (algorithms.len() == names.len()).then_some(algorithms)
-    }
-
-    fn jwks(&mut self, path: &str, raw: RawJwks, default: Option<&str>) -> Option<JwksSource> {
-        let at = |field: &str| format!("{path}.{field}");
-        let uri = match raw.uri.as_deref().or(default) {
-            Some(uri) => self.ok(&at("uri"), JwksUri::parse(uri)),
-            None => {
-                self.error(
-                    at("uri"),
-                    "is missing; write the address of the issuer's key set",
-                );
-                None
-            }
-        };
-        let refresh = self.span(
-            &at("refresh"),
-            raw.refresh,
-            secs(600),
-            secs(10)..=secs(86_400),
-        );
-        let timeout = self.span(
-            &at("timeout"),
-            raw.timeout,
-            secs(5),
-            Duration::from_millis(100)..=secs(60),
-        );
-        let max_stale = self.span(
-            &at("max_stale"),
-            raw.max_stale,
-            secs(86_400),
-            secs(10)..=secs(30 * 86_400),
-        );
-        let (uri, refresh, max_stale) = (uri?, refresh?, max_stale?);
-        if max_stale < refresh {
-            self.error(
-                at("max_stale"),
-                "is shorter than refresh, so keys would be dropped before the next fetch",
-            );
-        }
-        let cluster = raw.cluster.unwrap_or_else(|| uri.host_and_port());
-        if cluster.is_empty()
-            || cluster.contains("://")
-            || !cluster.bytes().all(|byte| byte.is_ascii_graphic())
-        {
-            self.error(
-                at("cluster"),
-                format!(
-                    "{cluster:?} is no server; write Envoy's cluster name, or host:port on Kong"
-                ),
-            );
-        }
-        Some(JwksSource {
-            cluster,
-            uri,
-            refresh,
-            timeout: timeout?,
-            max_stale,
-        })
     }
 }

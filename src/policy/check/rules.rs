@@ -1,11 +1,12 @@
 //! Roles and rules, and whether each rule pins its tenant.
 
 use super::Checker;
-use crate::policy::compiled::{ClaimSet, Effect, Issuer, Role, Rule};
+use crate::policy::compiled::{ClaimSet, Effect, Issuer, Replay, Role, Rule};
 use crate::policy::glob::{ClaimGlob, PathGlob};
 use crate::policy::matcher::ClaimTest;
 use crate::policy::pin::is_pinned;
-use crate::policy::raw::{OneOrMany, RawClaimRule, RawEffect, RawRole, RawRule, Scalar};
+use crate::policy::preset::Hosted;
+use crate::policy::raw::{OneOrMany, RawClaimRule, RawEffect, RawReplay, RawRole, RawRule, Scalar};
 use std::collections::BTreeMap;
 
 impl Checker {
@@ -41,7 +42,7 @@ impl Checker {
         &mut self,
         raw: Vec<RawRule>,
         roles: &[Role],
-        issuers: &[Issuer],
+        issuers: Option<&[Issuer]>,
     ) -> Vec<Rule> {
         let mut rules: Vec<Rule> = Vec::new();
         for (nth, raw) in raw.into_iter().enumerate() {
@@ -54,9 +55,9 @@ impl Checker {
                 );
             }
             let errors_before = self.errors.len();
-            let rule = self.rule(&path, raw, roles);
-            // A rule with errors may look unpinned only because of them.
-            if self.errors.len() == errors_before {
+            let rule = self.rule(&path, raw, roles, issuers);
+            // A rule with errors, or whose issuer has some, may look unpinned only because of them.
+            if let Some(issuers) = issuers.filter(|_| self.errors.len() == errors_before) {
                 self.require_pins(&path, &rule, roles, issuers);
             }
             rules.push(rule);
@@ -65,8 +66,18 @@ impl Checker {
         rules
     }
 
-    fn rule(&mut self, path: &str, raw: RawRule, roles: &[Role]) -> Rule {
+    fn rule(
+        &mut self,
+        path: &str,
+        raw: RawRule,
+        roles: &[Role],
+        issuers: Option<&[Issuer]>,
+    ) -> Rule {
         let at = |field: &str| format!("{path}.{field}");
+        let of_issuers = match (raw.issuer, issuers) {
+            (Some(names), Some(issuers)) => self.rule_issuers(&at("issuer"), names, issuers),
+            _ => Vec::new(),
+        };
         let mut places = Vec::new();
         for (nth, name) in self
             .non_empty(&at("roles"), raw.roles)
@@ -105,14 +116,71 @@ impl Checker {
             RawEffect::Deny => Effect::Deny,
         };
         let claims = self.claims(&at("claims"), raw.claims);
+        let replay = match raw.replay {
+            RawReplay::Allow => Replay::Allow,
+            RawReplay::Once => Replay::Once,
+        };
+        if (effect, replay) == (Effect::Deny, Replay::Once) {
+            self.error(
+                at("replay"),
+                "is for rules that let tokens through; a deny rule lets none, so leave it out",
+            );
+        }
         Rule {
             id: raw.id,
             effect,
+            issuers: of_issuers,
             roles: places,
             methods,
             paths,
             claims,
+            replay,
         }
+    }
+
+    /// The places of the issuers that a rule names, each by its `iss` or by its preset.
+    fn rule_issuers(
+        &mut self,
+        path: &str,
+        names: OneOrMany<String>,
+        issuers: &[Issuer],
+    ) -> Vec<usize> {
+        let is_list = names.is_list;
+        let mut places = Vec::new();
+        for (nth, name) in self
+            .non_empty(path, Some(names.items))
+            .into_iter()
+            .enumerate()
+        {
+            let path = if is_list {
+                format!("{path}[{nth}]")
+            } else {
+                path.into()
+            };
+            let named: Vec<_> = (0..)
+                .zip(issuers)
+                .filter(|(_, issuer)| issuer.issuer == name || issuer.preset == Some(&*name))
+                .collect();
+            match named.as_slice() {
+                [(place, _)] => places.push(*place),
+                [] => {
+                    let known: Vec<_> = issuers
+                        .iter()
+                        .flat_map(|issuer| [Some(&*issuer.issuer), issuer.preset])
+                        .flatten()
+                        .collect();
+                    let message =
+                        format!("{name:?} is no issuer of this policy; there are {known:?}");
+                    self.error(path, message);
+                }
+                several => {
+                    let known: Vec<_> = several.iter().map(|(_, issuer)| &issuer.issuer).collect();
+                    let message = format!("{name:?} could be any of {known:?}; write which");
+                    self.error(path, message);
+                }
+            }
+        }
+        places
     }
 
     /// A list that, where it is written, must not be empty: is an empty one "any" or "none"?
@@ -127,10 +195,15 @@ impl Checker {
     }
 
     fn require_pins(&mut self, path: &str, rule: &Rule, roles: &[Role], issuers: &[Issuer]) {
-        for issuer in issuers {
-            if !is_pinned(rule, roles, issuer) {
+        for (place, issuer) in issuers.iter().enumerate() {
+            if !is_pinned(rule, roles, place, issuer) {
+                // Of a shared issuer pins cannot be waived.
+                let waiver = match Hosted::find(&issuer.issuer) {
+                    Ok(Some(hosted)) if hosted.is_shared => "",
+                    _ => "; if the issuer serves only you, give it tenant_claims: []",
+                };
                 let message = format!(
-                    "any customer of {} could meet this rule; pin the tenant in its claims or in each of its roles: {} by equals, in, or matches without a leading wildcard",
+                    "any customer of {} could meet this rule; pin the tenant in its claims, in each of its roles or in the issuer's claims: {} by equals, in, or matches without a leading wildcard{waiver}",
                     issuer.issuer,
                     issuer.tenant_claims.join(" or ")
                 );
@@ -139,7 +212,7 @@ impl Checker {
         }
     }
 
-    fn claims(&mut self, path: &str, raw: BTreeMap<String, RawClaimRule>) -> ClaimSet {
+    pub(super) fn claims(&mut self, path: &str, raw: BTreeMap<String, RawClaimRule>) -> ClaimSet {
         let tests = raw
             .into_iter()
             .map(|(name, raw)| {

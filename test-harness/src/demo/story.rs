@@ -241,8 +241,8 @@ where
 
     // It means something only once the gate has asked for the keys in vain.
     let failed = format!(
-        "could not be fetched from {}: no answer came",
-        teller.stage.issuer.jwks_uri()
+        "the keys of {} could not be fetched: no answer came",
+        teller.stage.issuer.base_url()
     );
     let asked = teller.stage.comes_to_log(&failed);
     let mut row = Scene::new(

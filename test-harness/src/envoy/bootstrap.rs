@@ -1,38 +1,57 @@
 //! Envoy's bootstrap, as JSON.
 
-use std::net::SocketAddr;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{EnvoyConfig, EscapedSlashes, GateConfig, Listener};
+use super::cluster::address;
+use super::{Cluster, EnvoyConfig, EscapedSlashes, GateConfig, Listener};
 
 /// One VM for all listeners, as in a gateway with many routes.
 const VM_ID: &str = "jobgate";
 
-pub(super) fn bootstrap(config: &EnvoyConfig) -> Value {
-    let listeners: Vec<_> = config
-        .listeners
+/// The bootstrap; its listeners are those of the file `listeners`, if they may change.
+pub(super) fn bootstrap(config: &EnvoyConfig, listeners: &Path) -> Value {
+    let own = [("upstream", config.upstream), ("issuer", config.issuer)];
+    let own = own.map(|(name, to)| Cluster::from(to).json(name));
+    let further = config
+        .clusters
         .iter()
-        .map(|each| listener(each, config))
-        .collect();
-    let clusters: Vec<_> = [("upstream", config.upstream), ("issuer", config.issuer)]
-        .into_iter()
-        .chain(
-            config
-                .clusters
-                .iter()
-                .map(|(name, to)| (name.as_str(), *to)),
-        )
-        .map(|(name, to)| cluster(name, to))
-        .collect();
-    json!({
+        .map(|(name, cluster)| cluster.json(name));
+    let clusters: Vec<_> = own.into_iter().chain(further).collect();
+    let mut bootstrap = json!({
         "node": { "id": "jobgate-harness", "cluster": "jobgate-harness" },
         "admin": { "address": any_port() },
-        "static_resources": {
-            "listeners": listeners,
-            "clusters": clusters,
-        },
-    })
+        "static_resources": { "clusters": clusters },
+        "layered_runtime": { "layers": [{ "name": "static", "static_layer": config.runtime }] },
+    });
+    if config.dynamic_listeners {
+        let source =
+            json!({ "path_config_source": { "path": listeners }, "resource_api_version": "V3" });
+        bootstrap["dynamic_resources"] = json!({ "lds_config": source });
+    } else {
+        let listeners: Vec<_> = config
+            .listeners
+            .iter()
+            .map(|each| listener(each, config))
+            .collect();
+        bootstrap["static_resources"]["listeners"] = json!(listeners);
+    }
+    bootstrap
+}
+
+/// The listeners as a document of the listener discovery service.
+pub(super) fn listeners(config: &EnvoyConfig) -> Value {
+    let resources: Vec<_> = config
+        .listeners
+        .iter()
+        .map(|each| {
+            let mut resource = listener(each, config);
+            resource["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+            resource
+        })
+        .collect();
+    json!({ "resources": resources })
 }
 
 fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
@@ -50,6 +69,11 @@ fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
                     "configuration": plugin_configuration(configuration),
                     "vm_config": {
                         "vm_id": VM_ID,
+                        // Part of what tells VMs apart, and not of what tells their shared data apart.
+                        "configuration": {
+                            "@type": "type.googleapis.com/google.protobuf.StringValue",
+                            "value": config.vm_generation.to_string(),
+                        },
                         "runtime": "envoy.wasm.runtime.v8",
                         "code": { "local": { "filename": config.wasm } },
                     },
@@ -107,29 +131,7 @@ fn plugin_configuration(configuration: &GateConfig) -> Value {
     json!({ "@type": format!("type.googleapis.com/google.protobuf.{kind}"), "value": value })
 }
 
-fn cluster(name: &str, to: SocketAddr) -> Value {
-    json!({
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
-            },
-        },
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(to) } }] }],
-        },
-    })
-}
-
 /// A free port of the loopback interface, which Envoy picks as it binds it.
 fn any_port() -> Value {
-    json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } })
-}
-
-fn address(of: SocketAddr) -> Value {
-    json!({ "socket_address": { "address": of.ip().to_string(), "port_value": of.port() } })
+    address("127.0.0.1", 0)
 }

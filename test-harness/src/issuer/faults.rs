@@ -17,7 +17,7 @@ pub enum Endpoint {
 /// What happens instead of a good answer.
 ///
 /// As JSON: `{"status": 503}`, `{"delay_ms": 2000}`, `{"garbage": true}`, `{"body_bytes": 9000000}`,
-/// `{"disconnect": true}`.
+/// `{"disconnect": true}`, `{"hang": true}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// This status and no document.
@@ -30,6 +30,8 @@ pub enum Fault {
     BodyBytes(u64),
     /// The connection is closed without an answer.
     Disconnect,
+    /// No answer until the fault is healed; the good one then.
+    Hang,
 }
 
 /// Makes an endpoint fail, or heals it.
@@ -57,6 +59,7 @@ enum Wire {
     Garbage(bool),
     BodyBytes(u64),
     Disconnect(bool),
+    Hang(bool),
 }
 
 fn fault_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Fault>, D::Error> {
@@ -71,7 +74,8 @@ fn fault_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Fa
         Wire::Garbage(true) => Some(Fault::Garbage),
         Wire::BodyBytes(bytes) => Some(Fault::BodyBytes(bytes)),
         Wire::Disconnect(true) => Some(Fault::Disconnect),
-        Wire::None | Wire::Garbage(false) | Wire::Disconnect(false) => None,
+        Wire::Hang(true) => Some(Fault::Hang),
+        Wire::None | Wire::Garbage(false) | Wire::Disconnect(false) | Wire::Hang(false) => None,
     })
 }
 
@@ -105,6 +109,15 @@ impl Faults {
     /// The fault that the next request for the key set meets.
     pub(super) fn meet_jwks(&mut self) -> Option<Fault> {
         meet(&mut self.jwks)
+    }
+
+    /// Whether a request that hangs is to hang on.
+    pub(super) fn still_hang(&self, endpoint: Endpoint) -> bool {
+        let slot = match endpoint {
+            Endpoint::Discovery => self.discovery,
+            Endpoint::Jwks | Endpoint::All => self.jwks,
+        };
+        slot.is_some_and(|active| active.fault == Fault::Hang)
     }
 
     /// The fault that the next request for the discovery document meets.
@@ -147,6 +160,7 @@ mod tests {
             (r#"{"garbage": false}"#, None),
             (r#"{"body_bytes": 9}"#, Some(Fault::BodyBytes(9))),
             (r#"{"disconnect": true}"#, Some(Fault::Disconnect)),
+            (r#"{"hang": true}"#, Some(Fault::Hang)),
         ] {
             let order = order(&format!(r#"{{"endpoint": "jwks", "fault": {json}}}"#)).unwrap();
             assert_eq!(order.fault, fault, "{json}");

@@ -17,9 +17,12 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Fault, FaultOrder, JWKS_PATH, State, Stats};
+use super::{Endpoint, Fault, FaultOrder, JWKS_PATH, State, Stats};
 use crate::mint::TokenSpec;
 use crate::server::Disconnect;
+
+/// How long a request that hangs waits between two looks whether it is to hang on.
+const LOOK: Duration = Duration::from_millis(10);
 
 type Shared = extract::State<Arc<State>>;
 
@@ -37,11 +40,13 @@ pub(super) fn router(state: Arc<State>) -> Router {
 async fn discovery(extract::State(state): Shared) -> Response {
     state.discovery_requests.fetch_add(1, Ordering::SeqCst);
     let fault = state.faults().meet_discovery();
-    let issuer = state.minter().issuer().to_owned();
+    let fault = hang(&state, Endpoint::Discovery, fault).await;
+    let minter = state.minter().clone();
+    let issuer = minter.issuer();
     let document = json!({
         "issuer": issuer,
         "jwks_uri": format!("{issuer}{JWKS_PATH}"),
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "id_token_signing_alg_values_supported": minter.algorithms(),
         "response_types_supported": ["id_token"],
         "scopes_supported": ["openid"],
         "subject_types_supported": ["public"],
@@ -57,6 +62,7 @@ async fn discovery(extract::State(state): Shared) -> Response {
 async fn jwks(extract::State(state): Shared) -> Response {
     state.jwks_requests.fetch_add(1, Ordering::SeqCst);
     let fault = state.faults().meet_jwks();
+    let fault = hang(&state, Endpoint::Jwks, fault).await;
     let document = state.minter().jwks();
     answer(&document, fault).await
 }
@@ -93,9 +99,20 @@ async fn stats(extract::State(state): Shared) -> Json<Stats> {
     Json(state.stats())
 }
 
+/// Waits until a request need not hang any more; what is left of its fault then.
+async fn hang(state: &State, endpoint: Endpoint, fault: Option<Fault>) -> Option<Fault> {
+    if fault != Some(Fault::Hang) {
+        return fault;
+    }
+    while state.faults().still_hang(endpoint) {
+        tokio::time::sleep(LOOK).await;
+    }
+    None
+}
+
 async fn answer(document: &Value, fault: Option<Fault>) -> Response {
     match fault {
-        None => Json(document).into_response(),
+        None | Some(Fault::Hang) => Json(document).into_response(),
         Some(Fault::Status(status)) => StatusCode::from_u16(status)
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             .into_response(),

@@ -123,6 +123,34 @@ fn times_are_relative_to_now() {
     assert_eq!(times("{age: 100}"), [-100, -100, 200]);
     assert_eq!(times("{age: -60, lifetime: 10}"), [60, 60, 70]);
     assert_eq!(times("{nbf_in: 40, exp_in: -1}"), [0, 40, -1]);
+    assert_eq!(times("{provider: github, age: 5}"), [-5, -605, 295]);
+    assert_eq!(times("{provider: gitlab, lifetime: 3600}"), [0, -5, 3600]);
+    assert!(claims(&mint("{provider: circleci}")).get("nbf").is_none());
+}
+
+#[test]
+fn each_providers_token_has_its_claims_and_its_subject() {
+    for (provider, subject) in [
+        (
+            "gitlab",
+            "project_path:acme/platform/web:ref_type:branch:ref:topic",
+        ),
+        ("github", "repo:acme@123456/web@456789:ref:topic"),
+    ] {
+        let claims = claims(&mint(&format!(
+            "{{provider: {provider}, claims: {{ref: topic}}}}"
+        )));
+        assert_eq!(claims["sub"], subject);
+        assert_eq!(claims.get("build_branch"), None);
+    }
+    let circleci = claims(&mint("{provider: circleci}"));
+    assert_eq!(circleci["oidc.circleci.com/ssh-rerun"], false);
+    assert!(
+        circleci["sub"]
+            .as_str()
+            .unwrap()
+            .starts_with("org/9d2dd1d6-")
+    );
 }
 
 #[test]
@@ -134,6 +162,8 @@ fn every_way_to_tamper_breaks_the_signature() {
         "header",
         "truncate_signature",
         "signature_trailing_byte",
+        "signature_leading_zero",
+        "zero_signature",
     ] {
         let token = mint(&format!("{{tamper: {tamper}}}"));
         assert_ne!(token, good, "{tamper}");
@@ -175,7 +205,7 @@ fn the_confused_token_is_an_hmac_under_the_public_key() {
     let token = mint("{sign_with: hmac_public_key}");
     assert_eq!(header(&token)["alg"], "HS256");
     let (input, _) = token.rsplit_once('.').unwrap();
-    let pem = MINTER.current_key().public_pem();
+    let pem = MINTER.current_key().public_text();
     assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\n"));
     assert_eq!(parts(&token)[2], hmac_sha256::HMAC::mac(input, pem));
 }
@@ -227,4 +257,35 @@ fn rotation_changes_the_key_and_can_withdraw_the_old_one() {
 
     minter.rotate(third.clone(), false);
     assert_eq!(published(&minter), [third.kid()]);
+}
+
+#[test]
+fn a_spec_may_name_the_algorithm_and_its_key_is_published_on_request() {
+    let mut minter = MINTER.clone();
+    minter.publish_every_algorithm();
+    let jwks = minter.jwks();
+    let keys = jwks["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), Algorithm::ALL.len());
+    for algorithm in Algorithm::ALL {
+        let token = mint(&format!("{{algorithm: {}}}", algorithm.name()));
+        let header = header(&token);
+        assert_eq!(header["alg"], algorithm.name());
+        let published = keys.iter().find(|key| key["kid"] == header["kid"]);
+        assert_eq!(published.unwrap()["alg"], algorithm.name());
+    }
+}
+
+#[test]
+fn signatures_of_curves_can_be_written_as_they_must_not_be() {
+    let signature = |yaml: &str| parts(&mint(yaml))[2].clone();
+    let der = signature("{algorithm: ES256, tamper: der_signature}");
+    assert!(der.len() >= 68 && der[0] == 0x30 && usize::from(der[1]) == der.len() - 2);
+    let good = signature("{algorithm: EdDSA}");
+    let unreduced = signature("{algorithm: EdDSA, tamper: unreduced_signature}");
+    assert_eq!(unreduced[..32], good[..32]);
+    // The order's lowest byte is 0xed, its highest 0x10.
+    assert_eq!(unreduced[32], good[32].wrapping_add(0xed));
+    assert!(unreduced[63] - good[63] >= 0x10);
+    let order = signature("{algorithm: ES384, tamper: unreduced_signature}");
+    assert_eq!((order[48], order[95]), (0xff, 0x73));
 }

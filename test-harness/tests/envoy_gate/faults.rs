@@ -61,17 +61,20 @@ fn each_fault_of_an_issuer_has_its_own_words_in_the_log_and_lets_nothing_pass() 
             let mut policy = policy(&issuer);
             policy["issuers"][0]["jwks"]["cluster"] = json!(name);
             policy["issuers"][0]["jwks"]["timeout"] = json!("300ms");
+            policy["issuers"][0]["jwks"]["wait"] = json!("0s");
             config.listeners.push(Listener::new(*name).jobgate(policy));
-            config.clusters.insert((*name).to_owned(), issuer.addr());
+            config
+                .clusters
+                .insert((*name).to_owned(), issuer.addr().into());
             issuer
         })
         .collect();
     let envoy = start(&config);
     for ((name, _, words), issuer) in FAULTS.iter().zip(&issuers) {
-        let uri = issuer.jwks_uri();
+        let keys = issuer.base_url();
         wait_for_log(
             &envoy,
-            &format!("could not be fetched from {uri}: {words}; next try in "),
+            &format!("the keys of {keys} could not be fetched: {words} ("),
         );
         let token = issuer.mint(&TokenSpec::default());
         let exchange = Exchange::run(&envoy, name, &upstream, &bearing(&token)).unwrap();

@@ -42,21 +42,6 @@ fn before_the_first_keys_all_is_refused_and_once_the_issuer_is_back_it_passes_wi
 }
 
 #[test]
-fn a_token_of_a_new_key_passes_soon_and_those_of_the_old_one_go_on_passing() {
-    let world = World::with_keys(|_| {});
-    let of_the_old_key = world.token();
-    world.issuer.rotate_keys(true);
-    let of_the_new_key = world.token();
-    assert_eq!(
-        world.refusal(&of_the_new_key).as_deref(),
-        Some("keys_unavailable"),
-        "it is not called forged before the issuer was asked"
-    );
-    world.wait_until_it_passes(&of_the_new_key);
-    assert_eq!(world.refusal(&of_the_old_key), None);
-}
-
-#[test]
 fn a_withdrawn_key_proves_nothing_once_the_keys_were_fetched_again() {
     let world = World::with_keys(|policy| {
         // The shortest there is: the last step takes a fetch that no unknown key may hasten.

@@ -71,15 +71,63 @@ impl CallResponse {
 
 /// Why a call had no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CallFailure {
     /// The server was too slow.
     Timeout,
-    /// The connection failed or broke.
+    /// The connection was refused, or not established in time.
     Connect,
-    /// The name didn't resolve.
+    /// The name didn't resolve. On Envoy the cluster has no hosts then, and the dispatch itself
+    /// fails: see [`Cluster::Empty`](crate::Cluster::Empty). It is like [`Connect`](Self::Connect)
+    /// where a call is under way.
     Resolve,
-    /// The TLS handshake failed.
+    /// The TLS handshake failed: an untrusted certificate, a wrong name, no TLS at all. Envoy says
+    /// of it what it says of [`Connect`](Self::Connect).
     Tls,
+    /// The server closed the connection instead of answering.
+    Reset,
+    /// The server sent what is no HTTP, or headers without end.
+    Protocol,
+    /// The connection broke, or time ran out, in the middle of the answer's body. Envoy calls back
+    /// with nothing at all; Kong's `:dispatch_status` is `ok`.
+    Truncated,
+}
+
+impl CallFailure {
+    /// What Envoy answers in the server's place.
+    const fn envoy(self) -> Option<(u16, &'static str)> {
+        Some(match self {
+            Self::Timeout => (504, "upstream request timeout"),
+            Self::Connect | Self::Resolve | Self::Tls => (
+                503,
+                "upstream connect error or disconnect/reset before headers. \
+                 reset reason: remote connection failure",
+            ),
+            Self::Reset => (
+                503,
+                "upstream connect error or disconnect/reset before headers. \
+                 reset reason: connection termination",
+            ),
+            Self::Protocol => (
+                502,
+                "upstream connect error or disconnect/reset before headers. \
+                 reset reason: protocol error",
+            ),
+            Self::Truncated => return None,
+        })
+    }
+
+    /// Kong's `:dispatch_status`.
+    const fn kong(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Connect | Self::Reset => "broken connection",
+            Self::Resolve => "resolver failure",
+            Self::Tls => "tls handshake failure",
+            Self::Protocol => "reader failure",
+            Self::Truncated => "ok",
+        }
+    }
 }
 
 /// What the guest sees of a call's end, in its callback.
@@ -89,7 +137,8 @@ pub(crate) struct CallView {
     pub(crate) headers: Vec<Pair>,
     /// The count that the callback is told.
     pub(crate) header_count: usize,
-    pub(crate) body: Vec<u8>,
+    /// None where Envoy has no response to show, not even an empty one.
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 impl CallView {
@@ -97,9 +146,20 @@ impl CallView {
         find(&self.headers, name)
     }
 
-    /// Both hosts put `:status` in front; Kong has `:dispatch_status` too, and doesn't count
+    /// Both hosts put `:status` in front. Envoy notes on a server's answers how long they took,
+    /// which tells them from its own. Kong has `:dispatch_status` too, and doesn't count
     /// pseudo-headers.
     pub(crate) fn of_response(profile: Profile, response: CallResponse) -> Self {
+        let mut view = Self::shown(profile, response);
+        if profile == Profile::Envoy {
+            view.headers
+                .push(pair("x-envoy-upstream-service-time", "0"));
+            view.header_count += 1;
+        }
+        view
+    }
+
+    fn shown(profile: Profile, response: CallResponse) -> Self {
         let status = pair(":status", response.status.to_string());
         let count = response.headers.len();
         let (mut headers, header_count) = match profile {
@@ -115,7 +175,7 @@ impl CallView {
         Self {
             headers,
             header_count,
-            body: response.body,
+            body: Some(response.body),
         }
     }
 
@@ -124,30 +184,19 @@ impl CallView {
     pub(crate) fn of_failure(profile: Profile, failure: CallFailure) -> Self {
         match profile {
             Profile::Envoy => {
-                let (status, body) = match failure {
-                    CallFailure::Timeout => (504, "upstream request timeout"),
-                    CallFailure::Connect | CallFailure::Resolve | CallFailure::Tls => (
-                        503,
-                        "upstream connect error or disconnect/reset before headers",
-                    ),
+                let Some((status, body)) = failure.envoy() else {
+                    return Self::default();
                 };
                 let own = CallResponse::new(status, body)
                     .header("content-length", body.len().to_string())
                     .header("content-type", "text/plain");
-                Self::of_response(profile, own)
+                Self::shown(profile, own)
             }
-            Profile::Kong => {
-                let why = match failure {
-                    CallFailure::Timeout => "timeout",
-                    CallFailure::Connect => "broken connection",
-                    CallFailure::Resolve => "resolver failure",
-                    CallFailure::Tls => "tls handshake failure",
-                };
-                Self {
-                    headers: vec![pair(":dispatch_status", why)],
-                    ..Self::default()
-                }
-            }
+            Profile::Kong => Self {
+                headers: vec![pair(":dispatch_status", failure.kong())],
+                body: Some(Vec::new()),
+                ..Self::default()
+            },
         }
     }
 }
@@ -194,6 +243,12 @@ impl Calls {
         self.pending
             .iter()
             .any(|call| (call.vm, call.context) == (vm, context))
+    }
+
+    /// A root context is gone, and with it the calls of its own and of its requests.
+    pub(crate) fn drop_root(&mut self, vm: usize, root: u32) {
+        self.pending
+            .retain(|call| (call.vm, call.root) != (vm, root));
     }
 
     pub(crate) fn drop_context(&mut self, vm: usize, context: u32) {

@@ -71,6 +71,8 @@ pub enum Outcome {
     Paused,
     /// Nobody answers: the worker is dead.
     NoAnswer,
+    /// The connection ended before an answer: the client went away, or Envoy was done draining.
+    Cut,
 }
 
 /// How a request came to its outcome.
@@ -80,6 +82,8 @@ pub enum Passage {
     Decided,
     /// Not yet: it waits.
     Waiting,
+    /// It waited when its connection ended.
+    Cut,
     /// The host refused the request before the filter saw it.
     HostRefused,
     /// The filter trapped on the request and the host answered.

@@ -113,15 +113,23 @@ impl Faults {
         self.armed.push((call, nth.max(1), fault));
     }
 
+    pub(crate) fn disarm(&mut self) {
+        self.armed.clear();
+    }
+
     /// Counts a call, and says whether it has to fail.
     pub(crate) fn count(&mut self, call: HostCall) -> Option<Fault> {
         *self.counts.entry(call).or_default() += 1;
         for (armed, left, _) in &mut self.armed {
             if *armed == call {
-                *left -= 1;
+                // Of two that are due at once the second strikes at the next call.
+                *left = left.saturating_sub(1);
             }
         }
-        let hit = self.armed.iter().position(|(_, left, _)| *left == 0)?;
+        let hit = self
+            .armed
+            .iter()
+            .position(|(armed, left, _)| *armed == call && *left == 0)?;
         Some(self.armed.remove(hit).2)
     }
 }

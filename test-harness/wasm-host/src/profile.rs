@@ -67,14 +67,27 @@ impl Profile {
         matches!(self, Self::Envoy)
     }
 
-    /// An unknown key may be written with no `cas` even when it exists.
-    pub(crate) const fn blind_overwrite(self) -> bool {
-        matches!(self, Self::Envoy)
-    }
-
     /// A guest pointer outside its memory is a trap, not a status.
     pub(crate) const fn bad_pointer_traps(self) -> bool {
         matches!(self, Self::Kong)
+    }
+
+    /// The callbacks that end a context, in order.
+    pub(crate) const fn ending(self) -> [&'static str; 3] {
+        match self {
+            Self::Envoy => ["proxy_on_log", "proxy_on_done", "proxy_on_delete"],
+            Self::Kong => ["proxy_on_done", "proxy_on_log", "proxy_on_delete"],
+        }
+    }
+
+    /// A filter's header map is closed to it once it has let the headers go on.
+    pub(crate) const fn closes_headers(self) -> bool {
+        matches!(self, Self::Envoy)
+    }
+
+    /// Any change to the request headers has the route chosen again.
+    pub(crate) const fn chooses_route_again(self) -> bool {
+        matches!(self, Self::Envoy)
     }
 }
 
@@ -108,12 +121,23 @@ pub struct Options {
     pub failure_policy: FailurePolicy,
     /// Envoy: the clusters there are. Any other name is `BadArgument`. Default: none.
     pub clusters: BTreeMap<String, Cluster>,
-    /// Envoy: how many VMs run. Requests go to the first; the others are configured and tick as
-    /// the main thread's does. Default: 1.
-    pub vms: usize,
+    /// How many workers there are, each with a VM, root contexts and ticks of its own. All share
+    /// the shared data, the clock, the log and the metrics. Default: 1.
+    pub workers: usize,
+    /// Envoy: whether the VMs that see no request are there too: one on the main thread, which
+    /// is configured and ticks, and one that only tries each new configuration and is dropped.
+    /// Default: `false`.
+    pub main_thread: bool,
+    /// Envoy: how long a [`reconfigure`](crate::Gateway::reconfigure) or
+    /// [`reload`](crate::Gateway::reload) leaves the old root contexts, their ticks and their
+    /// requests alive, as an update by LDS does for `--drain-time-s`; what still waits then is cut
+    /// off. `None`: they end with their last request, as after an update by ECDS. Default: `None`.
+    pub drain: Option<Duration>,
     /// Kong: whether `nginx_wasm_shm_kv` defines a zone for shared data. Default: `false`, as
     /// Kong ships.
     pub shared_data_zone: bool,
+    /// Kong: the zone's size in bytes. Default: 2 MiB.
+    pub shared_data_bytes: usize,
     /// The VM configuration. Default: empty.
     pub vm_configuration: Vec<u8>,
     /// Seeds WASI's `random_get`. Default: 0.
@@ -127,8 +151,11 @@ impl Default for Options {
             memory_limit: None,
             failure_policy: FailurePolicy::Closed,
             clusters: BTreeMap::new(),
-            vms: 1,
+            workers: 1,
+            main_thread: false,
+            drain: None,
             shared_data_zone: false,
+            shared_data_bytes: 2 * 1024 * 1024,
             vm_configuration: Vec::new(),
             seed: 0,
         }

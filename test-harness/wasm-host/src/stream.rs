@@ -53,6 +53,13 @@ pub(crate) struct Stream {
     pub(crate) local: Option<LocalResponse>,
     /// What it will be said to have got through by.
     pub(crate) passage: Passage,
+    /// The route that the gateway has it on: chosen as it arrives, and again as it leaves the
+    /// filter's header step if a header changed. In between Envoy tells of the first one.
+    pub(crate) route_name: String,
+    /// Envoy: a header changed, so the route will be chosen again.
+    pub(crate) route_cleared: bool,
+    /// Envoy: the headers have gone on, and the filter's map of them is closed.
+    pub(crate) headers_closed: bool,
 }
 
 impl Stream {
@@ -89,6 +96,9 @@ impl Stream {
             resumed: false,
             local: None,
             passage: Passage::Decided,
+            route_name: String::new(),
+            route_cleared: false,
+            headers_closed: false,
         }
     }
 
@@ -144,7 +154,7 @@ impl Stream {
     }
 
     /// The request as it goes out.
-    pub(crate) fn sent(&self, route: String) -> UpstreamRequest {
+    pub(crate) fn sent(&self) -> UpstreamRequest {
         let (method, path, headers) = match self.profile {
             Profile::Envoy => {
                 let host = self.headers.get(b":authority").unwrap_or_default();
@@ -166,7 +176,7 @@ impl Stream {
         UpstreamRequest {
             method,
             path,
-            route,
+            route: self.route_name.clone(),
             headers,
             trailers: self.trailers.sent().map(owned).collect(),
             body: self.body.clone(),

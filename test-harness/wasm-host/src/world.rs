@@ -91,17 +91,17 @@ impl World {
             profile,
             clock: Clock::new(options.start),
             random: Random::new(options.seed),
-            options,
             ticks: Ticks::default(),
             logs: Vec::new(),
             metrics: Metrics::default(),
-            shared: SharedData::default(),
+            shared: SharedData::new(profile, options.shared_data_bytes),
             calls: Calls::default(),
             faults: Faults::default(),
             writes: Vec::new(),
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),
             route_chooser: None,
+            options,
             frame: Frame {
                 vm: 0,
                 callback: Callback::Outside,
@@ -119,6 +119,14 @@ impl World {
 
     pub(crate) fn stream_mut(&mut self) -> Option<&mut Stream> {
         self.streams.get_mut(&self.frame.context)
+    }
+
+    /// The request whose headers the filter may still look at. Envoy shows them once more as it
+    /// ends.
+    pub(crate) fn headers_of(&self) -> Option<&Stream> {
+        let ending = self.frame.callback == Callback::End;
+        self.stream()
+            .filter(|stream| ending || !stream.headers_closed)
     }
 
     /// The root context of the context that host calls act on.
@@ -139,10 +147,10 @@ impl World {
         self.logs.push((level, message.into()));
     }
 
-    /// The name of a request's route, by its headers as they are now.
-    pub(crate) fn route_of(&self, stream: &Stream) -> String {
+    /// The name of the route that a request takes by its headers as they are now.
+    pub(crate) fn choose_route(&self, stream: &Stream) -> String {
         match &self.route_chooser {
-            Some(choose) if self.profile == Profile::Envoy => {
+            Some(choose) if self.profile.chooses_route_again() => {
                 let headers: Vec<Pair> = stream
                     .headers
                     .seen()

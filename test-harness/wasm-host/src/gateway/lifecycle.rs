@@ -27,47 +27,22 @@ impl Gateway {
     pub fn start(&mut self, routes: &[RouteConfig]) -> Result<(), StartError> {
         self.stop();
         self.routes = self.new_roots(routes);
-        let vms = match self.world.profile {
-            Profile::Envoy => self.world.options.vms.max(1),
-            Profile::Kong => 1,
-        };
-        let mut result = Ok(());
-        for vm in 0..vms {
-            self.slots.push(Slot::default());
-            let roots = self.routes.clone();
-            result = result.and_then(|()| self.fill(vm, &roots));
-        }
-        self.start_failure = result.as_ref().err().cloned();
-        self.state = match (&result, self.world.profile) {
-            (Ok(()), _) => Serving::Filtered,
-            (Err(StartError::WorkerCrashed(_)), _) | (Err(_), Profile::Envoy) => Serving::Down,
-            (Err(_), Profile::Kong) => Serving::ChainsOff,
-        };
-        if self.state == Serving::Filtered {
-            return Ok(());
-        }
-        if let Err(error) = &result {
-            self.world.log(Level::Error, error.to_string());
-        }
-        self.stop_vms();
-        if self.state == Serving::ChainsOff {
-            return Ok(());
-        }
-        result
+        let result = self.boot(&self.routes.clone());
+        self.started(result)
     }
 
     /// Replaces the configuration of a running gateway: an LDS or ECDS update on Envoy, a
-    /// `POST /config` on Kong. The new routes take the place of the old.
+    /// `POST /config` on Kong. The new routes take the place of the old; the VMs stay.
     ///
     /// Envoy tries the filter in a VM apart first, then configures new root contexts in the
-    /// running VMs and ends the old ones. Kong configures new root contexts in the running VM,
-    /// where the old ones and their ticks live on.
+    /// running VMs; the old ones end as [`Options::drain`](crate::Options::drain) says. Kong
+    /// configures new root contexts in the running VMs, where the old ones and their ticks live
+    /// on for good.
     ///
     /// # Errors
     /// The filter trapped or said no. The old configuration goes on serving. (Kong's own API
     /// answers 201 then, and an error is logged.)
     pub fn reconfigure(&mut self, routes: &[RouteConfig]) -> Result<(), StartError> {
-        let old = self.routes.clone();
         let new = self.new_roots(routes);
         let result = match self.world.profile {
             Profile::Envoy => self.reconfigure_envoy(&new),
@@ -78,21 +53,96 @@ impl Gateway {
             self.drop_roots(&new);
             return Err(error);
         }
-        self.routes = new;
+        let old = std::mem::replace(&mut self.routes, new);
         if self.world.profile == Profile::Envoy {
-            self.end_roots(&old);
+            self.retire(old, Vec::new());
         }
         Ok(())
     }
 
-    fn reconfigure_envoy(&mut self, new: &[u32]) -> Result<(), StartError> {
+    /// Replaces the configuration and the VMs: an update on Envoy that changes the VM's
+    /// configuration or its code, nginx's reload (`HUP`) on Kong. Shared data and metrics are kept,
+    /// and requests that wait go on in the old VMs.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start), but Envoy goes on with what it has.
+    pub fn reload(&mut self, routes: &[RouteConfig]) -> Result<(), StartError> {
+        let new = self.new_roots(routes);
+        let replaced = std::mem::take(&mut self.serving);
+        let result = self.boot(&new);
+        if self.world.profile == Profile::Envoy
+            && let Err(error) = result
+        {
+            self.world.log(Level::Error, error.to_string());
+            self.drop_vms();
+            self.drop_roots(&new);
+            self.serving = replaced;
+            return Err(error);
+        }
+        let old = std::mem::replace(&mut self.routes, new);
+        self.retire(old, replaced);
+        self.started(result)
+    }
+
+    /// New VMs for all workers, with these root contexts. In Envoy's order: the VM apart, the
+    /// main thread's, the workers'.
+    fn boot(&mut self, roots: &[u32]) -> Result<(), StartError> {
+        let main_thread = self.world.profile == Profile::Envoy && self.world.options.main_thread;
+        let vms = self.world.options.workers.max(1) + usize::from(main_thread);
+        for _ in 0..vms {
+            self.serving.push(self.slots.len());
+            self.slots.push(Slot::default());
+        }
+        let mut order = self.serving.clone();
+        if main_thread {
+            order.rotate_right(1);
+            self.try_apart(roots)?;
+        }
+        for vm in order {
+            self.fill(vm, roots)?;
+        }
+        Ok(())
+    }
+
+    /// The VMs of a boot that failed.
+    fn drop_vms(&mut self) {
+        for vm in std::mem::take(&mut self.serving) {
+            self.empty(vm);
+            self.world.ticks.stop_vm(vm);
+        }
+    }
+
+    /// Where a start, or a reload that is one, leaves the gateway.
+    fn started(&mut self, result: Result<(), StartError>) -> Result<(), StartError> {
+        self.start_failure = result.as_ref().err().cloned();
+        self.state = match (&result, self.world.profile) {
+            (Ok(()), _) => Serving::Filtered,
+            (Err(StartError::WorkerCrashed(_)), _) | (Err(_), Profile::Envoy) => Serving::Down,
+            (Err(_), Profile::Kong) => Serving::ChainsOff,
+        };
+        if let Err(error) = &result {
+            self.world.log(Level::Error, error.to_string());
+            self.drop_vms();
+        }
+        match self.state {
+            Serving::ChainsOff => Ok(()),
+            _ => result,
+        }
+    }
+
+    /// Envoy tries every configuration in a VM that it drops again.
+    fn try_apart(&mut self, roots: &[u32]) -> Result<(), StartError> {
         let apart = self.slots.len();
         self.slots.push(Slot::default());
-        let tried = self.fill(apart, new);
+        let tried = self.fill(apart, roots);
         self.empty(apart);
         self.slots.pop();
-        tried?;
-        for vm in 0..self.slots.len() {
+        tried
+    }
+
+    fn reconfigure_envoy(&mut self, new: &[u32]) -> Result<(), StartError> {
+        self.try_apart(new)?;
+        for vm in self.serving.clone() {
             for &root in new {
                 if self.slots[vm].vm.is_some() {
                     self.start_root(vm, root, true)?;
@@ -103,12 +153,14 @@ impl Gateway {
     }
 
     fn reconfigure_kong(&mut self, new: &[u32]) -> Result<(), StartError> {
-        for &root in new {
-            if self.slots[0].vm.is_none() {
-                self.instantiate(0)?;
-                self.recycled += 1;
+        for vm in self.serving.clone() {
+            for &root in new {
+                if self.slots[vm].vm.is_none() {
+                    self.instantiate(vm)?;
+                    self.recycled += 1;
+                }
+                self.start_root(vm, root, true)?;
             }
-            self.start_root(0, root, true)?;
         }
         Ok(())
     }
@@ -219,7 +271,7 @@ impl Gateway {
         }
     }
 
-    fn empty(&mut self, vm: usize) {
+    pub(super) fn empty(&mut self, vm: usize) {
         let profile = self.world.profile;
         self.slots[vm] = Slot::default();
         self.world.calls.drop_vm(profile, vm);
@@ -230,17 +282,16 @@ impl Gateway {
     }
 
     /// Nothing runs any more.
-    fn stop_vms(&mut self) {
+    fn stop(&mut self) {
         self.slots.clear();
+        self.serving.clear();
+        self.retired.clear();
+        let (profile, bytes) = (self.world.profile, self.world.options.shared_data_bytes);
         self.world.ticks = Ticks::default();
         self.world.calls.drop_all();
-    }
-
-    fn stop(&mut self) {
-        self.stop_vms();
         self.world.roots.clear();
         self.world.streams.clear();
-        self.world.shared = SharedData::default();
+        self.world.shared = SharedData::new(profile, bytes);
         self.world.metrics = Metrics::default();
     }
 
@@ -268,34 +319,6 @@ impl Gateway {
         }
         for root in roots {
             self.world.roots.remove(root);
-        }
-    }
-
-    /// Ends root contexts in every VM, except where a request still waits in one.
-    fn end_roots(&mut self, roots: &[u32]) {
-        for &root in roots {
-            if self
-                .world
-                .streams
-                .values()
-                .any(|stream| stream.root == root)
-            {
-                continue;
-            }
-            for vm in 0..self.slots.len() {
-                if !self.slots[vm].roots.remove(&root) {
-                    continue;
-                }
-                self.world.ticks.stop((vm, root));
-                for export in ["proxy_on_done", "proxy_on_log", "proxy_on_delete"] {
-                    let ended = self.run(frame(vm, Callback::End, root), export, &[root]);
-                    if let Err(trap) = ended {
-                        self.trapped(vm, &trap);
-                        break;
-                    }
-                }
-            }
-            self.world.roots.remove(&root);
         }
     }
 }

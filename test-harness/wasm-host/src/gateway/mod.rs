@@ -1,6 +1,7 @@
 //! A gateway with the filter in it: what a test drives and looks at.
 
 mod lifecycle;
+mod retire;
 mod serve;
 mod wake;
 
@@ -19,6 +20,7 @@ use crate::module::Module;
 use crate::profile::{Options, Profile};
 use crate::vm::{Trapped, Vm};
 use crate::world::{Callback, Frame, PropertyWrite, World};
+use retire::Retired;
 
 /// An Envoy or a Kong with one filter, on a clock that the test moves.
 ///
@@ -27,10 +29,16 @@ use crate::world::{Callback, Frame, PropertyWrite, World};
 pub struct Gateway {
     module: Module,
     world: World,
+    /// A VM's number is its place here, for good: places aren't used again.
     slots: Vec<Slot>,
+    /// The VMs that no reload has replaced: the workers' in order, then Envoy's main thread's.
+    serving: Vec<usize>,
     /// The root context of each route, by index.
     routes: Vec<u32>,
+    /// What an update has replaced and what still lives.
+    retired: Vec<Retired>,
     last_context: u32,
+    last_exchange: u64,
     exchanges: BTreeMap<ExchangeId, Exchange>,
     state: Serving,
     start_failure: Option<StartError>,
@@ -63,8 +71,11 @@ impl Gateway {
             module: module.clone(),
             world: World::new(profile, Rc::new(options)),
             slots: Vec::new(),
+            serving: Vec::new(),
             routes: Vec::new(),
+            retired: Vec::new(),
             last_context: 0,
+            last_exchange: 0,
             exchanges: BTreeMap::new(),
             state: Serving::Down,
             start_failure: None,
@@ -79,8 +90,9 @@ impl Gateway {
     }
 
     /// Envoy: how the router names the route that a request with these headers (pseudo-headers
-    /// first) takes. It is asked anew at every reading of `xds.route_name` and when the request
-    /// goes out. Without it the name is the route's own.
+    /// first) takes. It is asked as the request arrives, and again, when the filter has changed any
+    /// header, as the request leaves the filter: until then `xds.route_name` reads as it was.
+    /// Without it the name is the route's own.
     pub fn choose_route(&mut self, choose: impl Fn(&[Pair]) -> String + 'static) {
         self.world.route_chooser = Some(Box::new(choose));
     }
@@ -89,6 +101,12 @@ impl Gateway {
     #[must_use]
     pub fn exchange(&self, id: ExchangeId) -> Option<&Exchange> {
         self.exchanges.get(&id)
+    }
+
+    /// Forgets every request that doesn't wait any more, for tests that send very many.
+    pub fn forget_exchanges(&mut self) {
+        self.exchanges
+            .retain(|_, exchange| exchange.outcome == crate::exchange::Outcome::Paused);
     }
 
     /// The calls that wait for [`respond`](Self::respond) or [`fail`](Self::fail), oldest first.
@@ -135,8 +153,14 @@ impl Gateway {
     /// What shared data holds under a key.
     #[must_use]
     pub fn shared_data(&self, key: &str) -> Option<&[u8]> {
-        let (value, _cas) = self.world.shared.get(key.as_bytes())?;
+        let (value, _cas) = self.world.shared.peek(key.as_bytes())?;
         Some(value)
+    }
+
+    /// How many keys shared data holds.
+    #[must_use]
+    pub fn shared_data_len(&self) -> usize {
+        self.world.shared.len()
     }
 
     /// How often a fresh VM took the place of one that trapped.
@@ -145,9 +169,15 @@ impl Gateway {
         self.recycled
     }
 
-    /// The memory of the VM that serves requests, in bytes; 0 when there is none.
+    /// The memory of the first worker's VM, in bytes; 0 when there is none.
     pub fn memory_bytes(&mut self) -> usize {
-        let vm = self.slots.first_mut().and_then(|slot| slot.vm.as_mut());
+        self.memory_bytes_of(0)
+    }
+
+    /// The memory of a worker's VM, in bytes; 0 when there is none.
+    pub fn memory_bytes_of(&mut self, worker: usize) -> usize {
+        let slot = self.serving.get(worker).copied();
+        let vm = slot.and_then(|slot| self.slots[slot].vm.as_mut());
         vm.map_or(0, Vm::memory_bytes)
     }
 
@@ -184,6 +214,11 @@ impl Gateway {
     /// Makes the `nth` call of a host function from now, counted from 1, fail once.
     pub fn set_fault(&mut self, call: HostCall, nth: u64, fault: Fault) {
         self.world.faults.arm(call, nth, fault);
+    }
+
+    /// Takes back the faults that have not struck yet.
+    pub fn clear_faults(&mut self) {
+        self.world.faults.disarm();
     }
 
     /// Calls into a VM, in the name of a context.

@@ -5,7 +5,7 @@ use crate::arrival::{Refused, arrive};
 use crate::exchange::{Exchange, ExchangeId, Outcome, Passage};
 use crate::profile::Profile;
 use crate::request::Request;
-use crate::stream::Stream;
+use crate::stream::{Step, Stream};
 use crate::vm::Trapped;
 use crate::world::Callback;
 
@@ -13,14 +13,23 @@ use crate::world::Callback;
 const PAUSE: i32 = 1;
 
 impl Gateway {
-    /// Sends a request to a route, by the route's index in
+    /// Sends a request to a route of the first worker, by the route's index in
     /// [`start`](Self::start) or [`reconfigure`](Self::reconfigure).
     ///
     /// A request that pauses comes back as [`Outcome::Paused`]; ask
     /// [`exchange`](Self::exchange) for it later. A route that doesn't exist is answered with
     /// 404.
     pub fn request(&mut self, route: usize, request: Request) -> Exchange {
-        let id = ExchangeId(self.exchanges.len() as u64 + 1);
+        self.request_on(0, route, request)
+    }
+
+    /// Sends a request to a route of a worker; otherwise as [`request`](Self::request).
+    ///
+    /// # Panics
+    /// There is no such worker.
+    pub fn request_on(&mut self, worker: usize, route: usize, request: Request) -> Exchange {
+        self.last_exchange += 1;
+        let id = ExchangeId(self.last_exchange);
         let fresh = Exchange {
             id,
             outcome: Outcome::Paused,
@@ -28,12 +37,29 @@ impl Gateway {
             traps: Vec::new(),
         };
         self.exchanges.insert(id, fresh.clone());
-        self.admit(id, route, request);
+        self.admit(id, worker, route, request);
         self.settle();
         self.exchanges.get(&id).cloned().unwrap_or(fresh)
     }
 
-    fn admit(&mut self, id: ExchangeId, route: usize, request: Request) {
+    /// Lets a waiting request's client go away. Whether there was one. Envoy only: on Kong nothing
+    /// happens, since what nginx does then was never measured.
+    pub fn disconnect(&mut self, id: ExchangeId) -> bool {
+        let waits = |(context, stream): (&u32, &Stream)| {
+            (stream.exchange == id && stream.paused).then_some(*context)
+        };
+        let context = self.world.streams.iter().find_map(waits);
+        match (self.world.profile, context) {
+            (Profile::Envoy, Some(context)) => {
+                self.finish(context, Outcome::Cut, Passage::Cut);
+                self.settle();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn admit(&mut self, id: ExchangeId, worker: usize, route: usize, request: Request) {
         if self.state == Serving::Down {
             return self.conclude(id, Outcome::NoAnswer, Passage::NoVm);
         }
@@ -47,12 +73,15 @@ impl Gateway {
         let Some(&root) = self.routes.get(route) else {
             return self.conclude(id, Outcome::HostError(404), Passage::HostRefused);
         };
-        let stream = Stream::new(profile, id, (0, root, route), request, arrived);
+        let vm = self.serving.get(worker).copied().unwrap_or_default();
+        let mut stream = Stream::new(profile, id, (vm, root, route), request, arrived);
+        stream.route_name = self.world.choose_route(&stream);
         if self.state == Serving::ChainsOff {
-            let sent = stream.sent(self.world.route_of(&stream));
-            return self.conclude(id, Outcome::Upstream(sent), Passage::ChainsOff);
+            return self.conclude(id, Outcome::Upstream(stream.sent()), Passage::ChainsOff);
         }
-        if let Err(error) = self.ready(0, root) {
+        let workers = self.world.options.workers.max(1);
+        assert!(worker < workers, "there is no worker {worker}");
+        if let Err(error) = self.ready(vm, root) {
             self.note_trap(id, &error.to_string());
             let outcome = match self.state {
                 Serving::Down => Outcome::NoAnswer,
@@ -64,7 +93,7 @@ impl Gateway {
         let context = self.last_context;
         self.world.streams.insert(context, stream);
         let created = self.run(
-            frame(0, Callback::Create, context),
+            frame(vm, Callback::Create, context),
             "proxy_on_context_create",
             &[context, root],
         );
@@ -77,6 +106,7 @@ impl Gateway {
     /// Runs the callbacks of a request from where it stands until it pauses or ends.
     pub(super) fn drive(&mut self, context: u32) {
         loop {
+            self.choose_route_again(context);
             let Some(stream) = self.world.streams.get_mut(&context) else {
                 return;
             };
@@ -108,6 +138,27 @@ impl Gateway {
         }
     }
 
+    /// Once its headers have gone on, the filter's map of them is closed on Envoy, and the filters
+    /// behind it ask for the route, which is chosen anew if a header changed.
+    fn choose_route_again(&mut self, context: u32) {
+        let Some(stream) = self.world.streams.get(&context) else {
+            return;
+        };
+        if stream.step == Step::Headers || !self.world.profile.closes_headers() {
+            return;
+        }
+        let chosen = stream
+            .route_cleared
+            .then(|| self.world.choose_route(stream));
+        if let Some(stream) = self.world.streams.get_mut(&context) {
+            stream.headers_closed = true;
+            stream.route_cleared = false;
+            if let Some(chosen) = chosen {
+                stream.route_name = chosen;
+            }
+        }
+    }
+
     /// The filter trapped in the request phase. The host answers; on Kong an answer that the
     /// filter gave before it trapped stands.
     fn trapped_on_request(&mut self, context: u32, trap: &Trapped) {
@@ -135,14 +186,13 @@ impl Gateway {
     /// Goes to the upstream without another word from the filter: its VM is gone.
     pub(super) fn conclude_upstream(&mut self, context: u32, passage: Passage) {
         if let Some(stream) = self.world.streams.remove(&context) {
-            let sent = stream.sent(self.world.route_of(&stream));
-            self.conclude(stream.exchange, Outcome::Upstream(sent), passage);
+            self.conclude(stream.exchange, Outcome::Upstream(stream.sent()), passage);
         }
     }
 
     fn finish_upstream(&mut self, context: u32, passage: Passage) {
         if let Some(stream) = self.world.streams.get(&context) {
-            let sent = stream.sent(self.world.route_of(stream));
+            let sent = stream.sent();
             self.finish(context, Outcome::Upstream(sent), passage);
         }
     }
@@ -158,9 +208,8 @@ impl Gateway {
         }
     }
 
-    /// Concludes a request and ends its context: `on_done`, `on_log`, `on_delete`. On Kong its
-    /// calls end with it.
-    fn finish(&mut self, context: u32, outcome: Outcome, passage: Passage) {
+    /// Concludes a request and ends its context. On Kong its calls end with it.
+    pub(super) fn finish(&mut self, context: u32, outcome: Outcome, passage: Passage) {
         let Some(stream) = self.world.streams.get_mut(&context) else {
             return;
         };
@@ -171,7 +220,7 @@ impl Gateway {
             self.world.calls.drop_context(vm, context);
         }
         let mut trap = None;
-        for export in ["proxy_on_done", "proxy_on_log", "proxy_on_delete"] {
+        for export in self.world.profile.ending() {
             if let Err(end) = self.run(frame(vm, Callback::End, context), export, &[context]) {
                 trap = Some(end);
                 break;

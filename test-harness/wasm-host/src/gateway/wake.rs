@@ -15,14 +15,22 @@ impl Gateway {
     /// Moves the clock on, firing the ticks that fall due, in order, at their time.
     pub fn advance(&mut self, by: Duration) {
         let end = self.world.clock.now() + by;
-        while self.state == Serving::Filtered
-            && let Some((due, (vm, root))) = self.world.ticks.take_due(end)
-        {
-            self.world.clock.set(due);
-            self.tick(vm, root);
-            self.settle();
+        loop {
+            let drained = self.next_drained().filter(|time| *time <= end);
+            let stop = drained.unwrap_or(end);
+            while self.state == Serving::Filtered
+                && let Some((due, (vm, root))) = self.world.ticks.take_due(stop)
+            {
+                self.world.clock.set(due);
+                self.tick(vm, root);
+                self.settle();
+            }
+            self.world.clock.set(stop);
+            if drained.is_none() {
+                return;
+            }
+            self.end_retired();
         }
-        self.world.clock.set(end);
     }
 
     /// On Kong a tick, old or new, brings a VM back that trapped.
@@ -62,7 +70,7 @@ impl Gateway {
             call.root,
             call.token,
             count(view.header_count),
-            count(view.body.len()),
+            count(view.body.as_ref().map_or(0, Vec::len)),
             0,
         ];
         // Envoy calls back into the root context, and the SDK names the context it is for.
@@ -140,7 +148,7 @@ impl Gateway {
                 woken.then_some((*id, stream.local.is_some()))
             });
             match woken {
-                None => return,
+                None => return self.end_retired(),
                 Some((context, true)) => self.finish_local(context),
                 Some((context, false)) => {
                     if let Some(stream) = self.world.streams.get_mut(&context) {

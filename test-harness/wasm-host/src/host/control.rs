@@ -10,6 +10,7 @@ use crate::exchange::LocalResponse;
 use crate::faults::HostCall;
 use crate::profile::Profile;
 use crate::vm::State;
+use crate::world::Callback;
 
 pub(super) fn provide(linker: &mut Linker<State>, profile: Profile) -> wasmtime::Result<()> {
     linker.func_wrap(
@@ -137,13 +138,16 @@ impl Guest<'_, '_> {
         Ok(())
     }
 
-    /// Kong takes the call and does nothing.
+    /// Kong takes the call and does nothing. On Envoy the context must live in this VM; 0 is the
+    /// VM's own.
     fn set_effective_context(&mut self, context: u32) -> Answer {
         let world = self.world()?;
         if world.profile == Profile::Kong {
             return Ok(());
         }
-        if !world.roots.contains_key(&context) && !world.streams.contains_key(&context) {
+        let stream = world.streams.get(&context);
+        let lives = stream.is_some_and(|stream| stream.vm == world.frame.vm);
+        if context != 0 && !lives && !world.roots.contains_key(&context) {
             return Err(Status::BadArgument.into());
         }
         world.frame.context = context;
@@ -158,14 +162,24 @@ impl Guest<'_, '_> {
                 Profile::Kong => Status::InternalFailure.into(),
             });
         }
-        if let Some(stream) = world.stream_mut() {
-            stream.resumed = true;
+        let profile = world.profile;
+        match world.stream_mut() {
+            Some(stream) => {
+                stream.resumed = true;
+                stream.headers_closed |= profile.closes_headers();
+                Ok(())
+            }
+            // Kong was never seen doing it, and its source takes a request for granted.
+            None if profile == Profile::Kong => Err(Refusal::trap("no request to resume")),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    /// Kong closes a body with a newline, ignores a `content-length`, and keeps of repeated
-    /// headers the last.
+    /// Kong closes a body with a newline, ignores a `content-length`, keeps of repeated headers
+    /// the last, and traps on a second answer.
+    ///
+    /// On Envoy the first answer stands in the request's own callbacks, and the last in another
+    /// context's. One that follows a resume comes too late: the upstream gets the request.
     fn send_local_response(
         &mut self,
         status: i32,
@@ -177,6 +191,7 @@ impl Guest<'_, '_> {
         let mut headers = decode_map(headers).ok_or(Status::BadArgument)?;
         let world = self.world()?;
         let profile = world.profile;
+        let in_request = world.frame.callback == Callback::Request;
         let Some(stream) = world.stream_mut() else {
             return match profile {
                 Profile::Envoy => Ok(()),
@@ -200,13 +215,18 @@ impl Guest<'_, '_> {
         }
         let length = body.len().to_string().into_bytes();
         headers.push((b"content-length".to_vec(), length));
-        // The first answer stands.
-        stream.local.get_or_insert(LocalResponse {
-            status,
-            headers,
-            body,
-            details: String::from_utf8_lossy(details).into_owned(),
-        });
+        if stream.local.is_some() && profile == Profile::Kong {
+            return Err(Refusal::trap("local response already stashed"));
+        }
+        let late = stream.resumed && profile == Profile::Envoy;
+        if !late && (stream.local.is_none() || !in_request) {
+            stream.local = Some(LocalResponse {
+                status,
+                headers,
+                body,
+                details: String::from_utf8_lossy(details).into_owned(),
+            });
+        }
         Ok(())
     }
 

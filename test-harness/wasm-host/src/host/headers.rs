@@ -6,6 +6,7 @@ use super::guest::{Answer, Guest};
 use crate::abi::{MapType, Pair, Status, decode_map, encode_map};
 use crate::faults::HostCall;
 use crate::profile::Profile;
+use crate::stream::Stream;
 use crate::vm::State;
 
 pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -82,6 +83,8 @@ enum Change<'a> {
 
 impl Guest<'_, '_> {
     /// Kong gives no more than 100 pairs, says so in its own log only, and drops the rest.
+    ///
+    /// What is no longer there, or never was, is an empty map on Envoy, and no error.
     fn get_pairs(&mut self, map: i32, data: i32, size: i32) -> Answer {
         let mut pairs = self.pairs(map)?;
         let world = self.world()?;
@@ -103,10 +106,13 @@ impl Guest<'_, '_> {
         let world = self.world()?;
         let own = |(name, value): (&[u8], &[u8])| (name.to_vec(), value.to_vec());
         let pairs = match map {
-            MapType::RequestHeaders => world.stream().map(|stream| {
-                let listed = stream.headers.seen().map(own);
-                stream.pseudo.iter().cloned().chain(listed).collect()
-            }),
+            MapType::RequestHeaders => match world.headers_of() {
+                Some(stream) => {
+                    let listed = stream.headers.seen().map(own);
+                    Some(stream.pseudo.iter().cloned().chain(listed).collect())
+                }
+                None => (world.profile == Profile::Envoy).then(Vec::new),
+            },
             MapType::RequestTrailers => world
                 .stream()
                 .map(|stream| stream.trailers.seen().map(own).collect()),
@@ -123,11 +129,12 @@ impl Guest<'_, '_> {
         let map = MapType::from_abi(map).ok_or(Status::BadArgument)?;
         let world = self.world()?;
         let value = match (map, world.stream(), &world.frame.call) {
-            (MapType::RequestHeaders, Some(stream), _) => {
+            (MapType::RequestHeaders, _, _) => {
+                let stream = world.headers_of().ok_or(Status::BadArgument)?;
                 stream.pseudo(name).or_else(|| stream.headers.get(name))
             }
             (MapType::RequestTrailers, Some(stream), _) => stream.trailers.get(name),
-            (MapType::CallResponseHeaders, _, Some(call)) => call.get(name),
+            (MapType::CallResponseHeaders, _, Some(call)) if call.body.is_some() => call.get(name),
             (MapType::CallResponseTrailers, _, Some(_)) => None,
             _ => return Err(Status::BadArgument.into()),
         };
@@ -137,9 +144,7 @@ impl Guest<'_, '_> {
 
     fn change(&mut self, map: i32, name: &[u8], change: Change<'_>) -> Answer {
         let map = MapType::from_abi(map).ok_or(Status::BadArgument)?;
-        let Some(stream) = self.world()?.stream_mut() else {
-            return Err(Status::BadArgument.into());
-        };
+        let stream = self.stream_to_change(map)?;
         let list = match map {
             MapType::RequestHeaders => {
                 if let Change::Add(value) | Change::Set(value) = change
@@ -160,12 +165,24 @@ impl Guest<'_, '_> {
         Ok(())
     }
 
+    /// The request whose headers or trailers are changed. Any change to the headers, even one
+    /// that changes nothing, has Envoy choose the route again.
+    fn stream_to_change(&mut self, map: MapType) -> Answer<&mut Stream> {
+        let world = self.world()?;
+        let headers = map == MapType::RequestHeaders;
+        if headers && world.headers_of().is_none() {
+            return Err(Status::BadArgument.into());
+        }
+        let clears = headers && world.profile.chooses_route_again();
+        let stream = world.stream_mut().ok_or(Status::BadArgument)?;
+        stream.route_cleared |= clears;
+        Ok(stream)
+    }
+
     fn set_pairs(&mut self, map: i32, pairs: &[u8]) -> Answer {
         let map = MapType::from_abi(map).ok_or(Status::BadArgument)?;
         let pairs = decode_map(pairs).ok_or(Status::BadArgument)?;
-        let Some(stream) = self.world()?.stream_mut() else {
-            return Err(Status::BadArgument.into());
-        };
+        let stream = self.stream_to_change(map)?;
         match map {
             MapType::RequestHeaders => {
                 let listed = pairs

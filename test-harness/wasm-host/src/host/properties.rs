@@ -44,8 +44,8 @@ pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 impl Guest<'_, '_> {
-    /// The route's name is read anew every time, so it follows the headers as Envoy's route does
-    /// after its cache was cleared.
+    /// The route's name stays what it was while the filter changes the headers: Envoy clears its
+    /// choice then, and chooses again only when somebody behind the filter asks.
     fn envoy_property(&mut self, path: &str) -> Answer<Vec<u8>> {
         // Known outside of requests too, whatever the bootstrap says of the node.
         if path == "xds.node.user_agent_name" {
@@ -60,7 +60,7 @@ impl Guest<'_, '_> {
         }
         let pseudo = |name: &str| stream.pseudo(name.as_bytes()).map(<[u8]>::to_vec);
         let value = match path {
-            "xds.route_name" => Some(world.route_of(stream).into_bytes()),
+            "xds.route_name" => Some(stream.route_name.clone().into_bytes()),
             "request.path" => pseudo(":path"),
             "request.url_path" => pseudo(":path").map(|path| without_query(&path).to_vec()),
             "request.query" => pseudo(":path").map(|path| query(&path)),

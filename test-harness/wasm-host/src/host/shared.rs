@@ -6,6 +6,7 @@ use super::guest::{Answer, Guest, Refusal};
 use crate::abi::Status;
 use crate::faults::HostCall;
 use crate::profile::Profile;
+use crate::shared_data::NotWritten;
 use crate::vm::State;
 
 pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -36,10 +37,13 @@ pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
                 // A null value deletes on Kong and is an empty value on Envoy.
                 let deletes = value == 0 && world.profile == Profile::Kong;
                 let data = (!deletes).then_some(data.as_slice());
-                world
-                    .shared
-                    .set(world.profile, &key, data, cas.cast_unsigned())
-                    .map_err(|_| Status::CasMismatch.into())
+                let written = world.shared.set(&key, data, cas.cast_unsigned());
+                written.map_err(|why| match why {
+                    NotWritten::CasMismatch => Status::CasMismatch.into(),
+                    NotWritten::NoRoom => {
+                        Refusal::trap("failed setting value to shm (could not write to slab)")
+                    }
+                })
             })
         },
     )?;

@@ -71,7 +71,9 @@ pub(crate) fn policy(profile: Profile) -> Value {
     json!({
         "issuers": [{
             "preset": "buildkite", "issuer": ISSUER, "audience": AUDIENCE,
-            "jwks": { "cluster": cluster(profile), "uri": format!("{ISSUER}/.well-known/jwks") },
+            "jwks": {
+                "cluster": cluster(profile), "uri": format!("{ISSUER}/.well-known/jwks"), "wait": "0s",
+            },
         }],
         "rules": [{ "id": "any-job", "claims": { "organization_slug": "acme" } }],
     })

@@ -7,3 +7,8 @@ mod configurations;
 mod hosts;
 mod input;
 mod keys;
+mod once;
+mod pitfalls;
+mod revocations;
+mod sharing;
+mod waiting;

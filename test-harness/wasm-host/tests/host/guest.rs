@@ -64,6 +64,8 @@ pub(crate) enum Do {
     Record(i64),
     Foreign(&'static str),
     IfHeader(&'static str, Vec<Do>),
+    /// Acts for the request that came last from here on.
+    ForTheLast,
     /// Takes this many bytes from its own allocator.
     Allocate(i32),
     /// WAT as it stands.
@@ -124,6 +126,9 @@ impl Guest {
                     "(drop (call $effective (i32.load (i32.add (i32.const 1024) \
                      (i32.shl (local.get $a) (i32.const 2))))))\n",
                 );
+            }
+            if on == On::Create {
+                body.push_str("(if (local.get $a) (then (global.set $last (local.get $ctx))))\n");
             }
             for action in self.callbacks.get(&on).into_iter().flatten() {
                 text.action(&mut body, action);
@@ -303,6 +308,7 @@ impl Text {
                 }
                 format!("(if (i32.eqz (call $get (i32.const 0) {name} {OUT})) (then {inner}))")
             }
+            Do::ForTheLast => "(call $did (call $effective (global.get $last)))".into(),
             Do::Allocate(bytes) => format!("(drop (call $allocate (i32.const {bytes})))"),
             Do::Raw(wat) => (*wat).into(),
         };

@@ -3,6 +3,8 @@
 (memory (export "memory") 2)
 (global $heap (mut i32) (i32.const 65536))
 (global $count (mut i32) (i32.const 0))
+;; The request that came last.
+(global $last (mut i32) (i32.const 0))
 
 (func (export "proxy_abi_version_0_2_1"))
 (func (export "_initialize"))

@@ -29,25 +29,54 @@ fn a_failed_call_has_an_answer_of_envoy_s_own() {
             Do::Get(CALL, ":status"),
             Do::Get(CALL, "server"),
             Do::Buffer(4),
+            Do::Get(CALL, "x-envoy-upstream-service-time"),
             Do::Resume,
         ],
     );
+    const BEFORE: &str =
+        "upstream connect error or disconnect/reset before headers. reset reason: ";
     let cases = [
-        (CallFailure::Timeout, "504", "upstream request timeout"),
+        (CallFailure::Timeout, "504", "", "upstream request timeout"),
         (
             CallFailure::Connect,
             "503",
-            "upstream connect error or disconnect/reset before headers",
+            BEFORE,
+            "remote connection failure",
         ),
+        (CallFailure::Tls, "503", BEFORE, "remote connection failure"),
+        (CallFailure::Reset, "503", BEFORE, "connection termination"),
+        (CallFailure::Protocol, "502", BEFORE, "protocol error"),
     ];
-    for (failure, status, body) in cases {
+    for (failure, status, start, reason) in cases {
         let mut gateway = start_with(ENVOY, &guest, with_clusters());
         gateway.request(0, Request::get("/"));
         said(&mut gateway);
         let call = gateway.pending_calls().remove(0);
         gateway.fail(call.id, failure).unwrap();
-        assert_eq!(said(&mut gateway), [status, "!1", body]);
+        let body = format!("{start}{reason}");
+        assert_eq!(said(&mut gateway), [status, "!1", &body, "!1"]);
     }
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_a_callback_with_no_map_to_look_into() {
+    let guest = Guest::headers([Do::Dispatch("keys", GET), PAUSE]).on(
+        On::CallResponse,
+        [
+            Do::SayNumber("local.get $b"),
+            Do::SayNumber("local.get $c"),
+            Do::Get(CALL, ":status"),
+            Do::GetMap(CALL),
+            Do::Buffer(4),
+        ],
+    );
+    let mut gateway = start_with(ENVOY, &guest, with_clusters());
+    gateway.request(0, Request::get("/"));
+    said(&mut gateway);
+    let call = gateway.pending_calls().remove(0);
+    gateway.fail(call.id, CallFailure::Truncated).unwrap();
+    // Asking for a header is BadArgument, of which the Rust SDK makes a panic.
+    assert_eq!(said(&mut gateway), ["0", "0", "!2", "", "!1"]);
 }
 
 #[test]
@@ -66,7 +95,7 @@ fn a_callback_that_does_nothing_leaves_the_request_waiting() {
 }
 
 #[test]
-fn an_unknown_foreign_function_is_not_found() {
+fn a_foreign_function_that_is_not_there_is_not_found() {
     let mut gateway = start(ENVOY, &Guest::headers([Do::Foreign("nothing")]));
     assert!(gateway.request(0, Request::get("/")).decided());
     assert_eq!(said(&mut gateway), ["!1"]);

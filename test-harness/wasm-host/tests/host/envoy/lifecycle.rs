@@ -105,7 +105,7 @@ fn every_vm_is_configured_and_ticks_though_one_serves() {
         .on(On::Configure, [Do::Say("configured"), Do::Tick(1000)])
         .on(On::Tick, [Do::Dispatch("keys", GET)]);
     let options = Options {
-        vms: 3,
+        workers: 3,
         ..with_clusters()
     };
     let mut gateway = start_with(ENVOY, &guest, options);
@@ -118,6 +118,83 @@ fn every_vm_is_configured_and_ticks_though_one_serves() {
     );
     let vms: Vec<_> = gateway.pending_calls().iter().map(|call| call.vm).collect();
     assert_eq!(vms, [0, 1, 2]);
+}
+
+#[test]
+fn the_main_thread_s_vm_ticks_and_the_one_apart_is_only_configured() {
+    let guest = Guest::headers([Do::Count])
+        .on(On::Configure, [Do::Say("configured"), Do::Tick(1000)])
+        .on(On::Tick, [Do::Say("tick")]);
+    let options = Options {
+        workers: 2,
+        main_thread: true,
+        ..Options::default()
+    };
+    let mut gateway = start_with(ENVOY, &guest, options);
+    assert_eq!(said(&mut gateway), ["configured"; 4]);
+    gateway.advance(Duration::from_secs(1));
+    assert_eq!(said(&mut gateway), ["tick"; 3]);
+    gateway.request_on(1, 0, Request::get("/"));
+    gateway.request_on(1, 0, Request::get("/"));
+    assert_eq!(said(&mut gateway), ["1", "2"]);
+}
+
+#[test]
+fn while_a_listener_drains_old_and_new_root_contexts_tick_side_by_side() {
+    let guest = Guest::headers([PAUSE])
+        .on(On::Configure, [Do::Tick(1000)])
+        .on(On::Tick, [Do::SayNumber("local.get $ctx")])
+        .on(On::Delete, [Do::Say("deleted")]);
+    let options = Options {
+        drain: Some(Duration::from_millis(2500)),
+        ..Options::default()
+    };
+    let mut gateway = start_with(ENVOY, &guest, options);
+    let waiting = gateway.request(0, Request::get("/"));
+    gateway
+        .reconfigure(&[RouteConfig::new("first", "new")])
+        .unwrap();
+    gateway.advance(Duration::from_secs(2));
+    assert_eq!(said(&mut gateway), ["1", "3", "1", "3"]);
+    gateway.advance(Duration::from_secs(1));
+    assert_eq!(said(&mut gateway), ["deleted", "deleted", "3"]);
+    let exchange = gateway.exchange(waiting.id).unwrap();
+    assert_eq!(exchange.outcome, Outcome::Cut);
+}
+
+#[test]
+fn without_a_drain_an_old_root_context_ends_with_its_last_request() {
+    let guest = Guest::headers([Do::Dispatch("keys", GET), PAUSE])
+        .on(On::CallResponse, [Do::Resume])
+        .on(On::Delete, [Do::SayNumber("local.get $ctx")]);
+    let mut gateway = start_with(ENVOY, &guest, with_clusters());
+    gateway.request(0, Request::get("/"));
+    gateway
+        .reconfigure(&[RouteConfig::new("first", "new")])
+        .unwrap();
+    assert_eq!(said(&mut gateway), ["4"]);
+    let call = gateway.pending_calls().remove(0);
+    gateway
+        .respond(call.id, jobgate_wasm_host::CallResponse::new(200, ""))
+        .unwrap();
+    assert_eq!(said(&mut gateway), ["2", "1"]);
+}
+
+#[test]
+fn a_request_that_waits_through_two_updates_ends_in_the_vm_it_began_in() {
+    let guest = Guest::headers([Do::Dispatch("keys", GET), PAUSE])
+        .on(On::CallResponse, [Do::Say("called back"), Do::Resume]);
+    let mut gateway = start_with(ENVOY, &guest, with_clusters());
+    let waiting = gateway.request(0, Request::get("/"));
+    let routes = [RouteConfig::new("first", "new")];
+    gateway.reconfigure(&routes).unwrap();
+    gateway.reload(&routes).unwrap();
+    let call = gateway.pending_calls().remove(0);
+    gateway
+        .respond(call.id, jobgate_wasm_host::CallResponse::new(200, ""))
+        .unwrap();
+    assert_eq!(said(&mut gateway), ["4", "called back"]);
+    assert!(gateway.exchange(waiting.id).unwrap().upstream().is_some());
 }
 
 #[test]

@@ -3,7 +3,9 @@
 mod calls;
 mod lifecycle;
 mod requests;
+mod route;
 mod state;
+mod waiting;
 
 use crate::guest::{Do, Guest, On};
 use jobgate_wasm_host::Profile;

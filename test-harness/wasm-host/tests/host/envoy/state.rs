@@ -1,23 +1,9 @@
-//! Shared data, metrics, properties and the route.
+//! Shared data, metrics and properties.
 
 use super::ENVOY;
 use crate::guest::{Do, Guest};
 use crate::{said, start};
 use jobgate_wasm_host::Request;
-
-#[test]
-fn the_route_is_chosen_again_when_a_request_header_changes() {
-    let name = Do::Property(&["xds", "route_name"]);
-    let guest = Guest::headers([name.clone(), Do::Remove("x-team"), name]);
-    let mut gateway = start(ENVOY, &guest);
-    gateway.choose_route(|headers| {
-        let spoofed = headers.iter().any(|(name, _)| name == b"x-team");
-        if spoofed { "team" } else { "default" }.into()
-    });
-    let exchange = gateway.request(0, Request::get("/").header("x-team", "a"));
-    assert_eq!(said(&mut gateway), ["team", "default"]);
-    assert_eq!(exchange.upstream().unwrap().route, "default");
-}
 
 #[test]
 fn properties_are_envoy_s_own() {

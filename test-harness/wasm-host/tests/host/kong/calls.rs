@@ -71,6 +71,9 @@ fn a_failed_call_comes_back_with_nothing_but_its_dispatch_status() {
         (CallFailure::Connect, "broken connection"),
         (CallFailure::Resolve, "resolver failure"),
         (CallFailure::Tls, "tls handshake failure"),
+        (CallFailure::Reset, "broken connection"),
+        (CallFailure::Protocol, "reader failure"),
+        (CallFailure::Truncated, "ok"),
     ];
     for (failure, status) in cases {
         let mut gateway = start(KONG, &guest);
@@ -81,6 +84,29 @@ fn a_failed_call_comes_back_with_nothing_but_its_dispatch_status() {
         assert_eq!(said(&mut gateway), ["0", "0", "!1", status]);
         let exchange = gateway.exchange(request.id).unwrap();
         assert_eq!(exchange.refused_with(), Some(503));
+    }
+}
+
+#[test]
+fn a_second_answer_traps_and_the_first_stands() {
+    let answers = [Do::Answer(401, &[], ""), Do::Answer(403, &[], "")];
+    let mut gateway = start(KONG, &Guest::headers(answers));
+    let exchange = gateway.request(0, Request::get("/"));
+    assert_eq!(exchange.refused_with(), Some(401));
+    assert_eq!(exchange.traps.len(), 1);
+}
+
+#[test]
+fn a_tick_can_not_act_for_a_waiting_request() {
+    for action in [Do::Resume, Do::Answer(403, &[], "")] {
+        let guest = Guest::headers([PAUSE])
+            .on(On::Configure, [Do::Tick(1000)])
+            .on(On::Tick, [Do::ForTheLast, action]);
+        let mut gateway = start(KONG, &guest);
+        let request = gateway.request(0, Request::get("/"));
+        gateway.advance(Duration::from_secs(1));
+        let exchange = gateway.exchange(request.id).unwrap();
+        assert_eq!(exchange.passage, Passage::NeighbourTrapped);
     }
 }
 

@@ -134,6 +134,23 @@ fn a_refused_configuration_at_run_time_leaves_the_old_one_serving() {
 }
 
 #[test]
+fn a_configuration_at_run_time_reaches_every_worker() {
+    let guest = Guest::new()
+        .on(On::Configure, [Do::Tick(1000)])
+        .on(On::Tick, [Do::SayNumber("local.get $ctx")]);
+    let options = Options {
+        workers: 2,
+        ..Options::default()
+    };
+    let mut gateway = start_with(KONG, &guest, options);
+    gateway
+        .reconfigure(&[RouteConfig::new("second", "new")])
+        .unwrap();
+    gateway.advance(Duration::from_secs(1));
+    assert_eq!(said(&mut gateway), ["1", "1", "2", "2"]);
+}
+
+#[test]
 fn after_a_configuration_at_run_time_old_root_contexts_and_their_ticks_live_on() {
     let guest = Guest::headers([Do::Property(&["kong", "route_name"])])
         .on(On::Configure, [Do::Tick(1000)])

@@ -4,6 +4,7 @@ mod calls;
 mod fail_open;
 mod lifecycle;
 mod requests;
+mod shared;
 mod state;
 
 use crate::guest::{Do, GET, Guest, PAUSE};

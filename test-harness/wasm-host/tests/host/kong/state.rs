@@ -1,64 +1,9 @@
-//! Shared data, metrics and properties.
+//! Metrics and properties.
 
 use super::KONG;
 use crate::guest::{Do, Guest};
-use crate::{said, start, start_with};
-use jobgate_wasm_host::{Options, Passage, Request};
-
-#[test]
-fn shared_data_without_a_zone_traps() {
-    for action in [Do::SharedGet("k"), Do::SharedSet("k", "a", 0)] {
-        let mut gateway = start(KONG, &Guest::headers([action]));
-        let exchange = gateway.request(0, Request::get("/"));
-        assert_eq!(exchange.passage, Passage::Trapped);
-    }
-}
-
-#[test]
-fn shared_data_is_not_overwritten_without_its_cas() {
-    let guest = Guest::headers([
-        Do::SharedSet("k", "a", 0),
-        Do::SharedSet("k", "b", 0),
-        Do::SharedSet("k", "b", 1),
-        Do::SharedGet("k"),
-    ]);
-    let options = Options {
-        shared_data_zone: true,
-        ..Options::default()
-    };
-    let mut gateway = start_with(KONG, &guest, options);
-    gateway.request(0, Request::get("/"));
-    assert_eq!(said(&mut gateway), ["!8", "b"]);
-    assert_eq!(gateway.shared_data("k"), Some(b"b".as_slice()));
-}
-
-#[test]
-fn a_null_value_deletes_shared_data_with_its_cas_only() {
-    let delete = |cas| {
-        let wat = match cas {
-            0 => {
-                "(call $did (call $shared_set (i32.const 0) (i32.const 1) (i32.const 0)
-                (i32.const 0) (i32.const 0)))"
-            }
-            _ => {
-                "(call $did (call $shared_set (i32.const 0) (i32.const 1) (i32.const 0)
-                (i32.const 0) (i32.const 1)))"
-            }
-        };
-        Do::Raw(wat)
-    };
-    let set = "(call $did (call $shared_set (i32.const 0) (i32.const 1) (i32.const 1)
-        (i32.const 1) (i32.const 0)))";
-    let guest = Guest::headers([Do::Raw(set), delete(0), delete(1)]);
-    let options = Options {
-        shared_data_zone: true,
-        ..Options::default()
-    };
-    let mut gateway = start_with(KONG, &guest, options);
-    gateway.request(0, Request::get("/"));
-    assert_eq!(said(&mut gateway), ["!8"]);
-    assert_eq!(gateway.shared_data("\0"), None);
-}
+use crate::{said, start};
+use jobgate_wasm_host::{Passage, Request};
 
 #[test]
 fn properties_are_nginx_s_own() {

@@ -1,0 +1,104 @@
+//! What a gate remembers between requests.
+
+use super::{Decision, Pool};
+use crate::keys::KeyRing;
+use crate::policy::Policy;
+use crate::reason::{Reason, Refusal};
+use crate::revocation::RevocationStore;
+use crate::shared_data::SharedData;
+use crate::time::UnixTime;
+use crate::token::{Budget, Presented, TokenCache, VerifiedToken};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What the gate of one policy remembers in one VM: keys, revocations, and tokens that were proven. It serves
+/// that policy and no other.
+#[derive(Debug)]
+pub struct State {
+    /// The issuers' keys.
+    pub keys: KeyRing,
+    /// The document of revocations, if the policy names one.
+    pub revocations: Option<Rc<RefCell<RevocationStore>>>,
+    /// Tokens that were proven.
+    pub cache: TokenCache,
+}
+
+impl State {
+    /// The state of a gate that has proven nothing yet. What is fetched and what the caches may hold it shares
+    /// with the other gates of its VM.
+    #[must_use]
+    pub fn new(policy: &Policy, pool: &mut Pool, budget: &Rc<Budget>) -> Self {
+        Self {
+            keys: pool.keys(&policy.issuers),
+            revocations: pool.revocations(&policy.revocations),
+            cache: TokenCache::new(policy.cache, budget),
+        }
+    }
+
+    /// A state that shares nothing with other gates.
+    #[must_use]
+    pub fn alone(policy: &Policy) -> Self {
+        Self::new(policy, &mut Pool::new(0), &Budget::of_a_vm())
+    }
+
+    /// How long a request that was refused for this reason may wait for what is being fetched; nothing where
+    /// that would not help.
+    #[must_use]
+    pub fn wait(&self, decision: &Decision<'_>) -> Option<Duration> {
+        let refused = decision.outcome.as_ref().err()?;
+        match refused.refusal.reason {
+            Reason::KeysUnavailable => {
+                let claimed = decision.claimed_issuer.as_ref()?;
+                let mut issuers = decision.policy?.issuers.iter();
+                let place = issuers.position(|issuer| issuer.issuer == *claimed)?;
+                self.keys.wait(place, decision.at)
+            }
+            Reason::RevocationsUnavailable => {
+                let store = self.revocations.as_ref()?.try_borrow().ok()?;
+                store.wait(decision.at)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn look_up<'a>(
+        &mut self,
+        compact: &'a str,
+        now: UnixTime,
+    ) -> Result<Presented<'a>, Refusal> {
+        Presented::new(compact, &mut self.cache, &self.keys, now)
+    }
+
+    pub(super) fn prove(
+        &mut self,
+        token: Presented<'_>,
+        policy: &Policy,
+        shared: &dyn SharedData,
+        now: UnixTime,
+    ) -> Result<VerifiedToken, Refusal> {
+        token.prove(&policy.issuers, &self.keys, &mut self.cache, shared, now)
+    }
+
+    pub(super) fn check_revoked(
+        &self,
+        token: &VerifiedToken,
+        policy: &Policy,
+        shared: &dyn SharedData,
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        let unexpected = |detail| Refusal::new(Reason::InternalError, detail);
+        let issuer = policy
+            .issuers
+            .get(token.issuer())
+            .ok_or_else(|| unexpected("the token is another policy's"))?;
+        let Some(store) = &self.revocations else {
+            return policy.revocations.check(None, false, token, issuer, now);
+        };
+        let mut store = store
+            .try_borrow_mut()
+            .map_err(|_| unexpected("the revocations are in use"))?;
+        let (list, counts) = store.current(now, shared);
+        policy.revocations.check(list, counts, token, issuer, now)
+    }
+}

@@ -1,0 +1,188 @@
+//! What a configuration that is right becomes. What is said of wrong ones is in the harness's
+//! `configurations.yaml`.
+
+use crate::keys::JwksLocation;
+use crate::policy::{IdentityField, Issuer, Policy};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The one issuer of a policy, which says `patch` beside an audience.
+fn issuer(patch: &Value) -> Issuer {
+    let mut issuer = json!({ "audience": "a" });
+    for (name, value) in patch.as_object().unwrap() {
+        issuer[name] = value.clone();
+    }
+    let document = json!({ "issuers": [issuer], "rules": [] });
+    let mut policy = Policy::from_json(document.to_string().as_bytes())
+        .unwrap_or_else(|errors| panic!("{patch}: {errors}"));
+    policy.issuers.remove(0)
+}
+
+#[test]
+fn keys_are_fetched_where_the_policy_says_else_the_preset_else_the_issuers_metadata() {
+    const CIRCLECI: &str = "https://oidc.circleci.com/org/9d2dd1d6-6d2b-4a3e-9b0f-0c6ab6d6c0b1";
+    let own = |issuer: &str| json!({ "issuer": issuer, "algorithms": ["RS256"] });
+    let with = |mut issuer: Value, jwks: Value| {
+        issuer["jwks"] = jwks;
+        issuer
+    };
+    for (patch, address, discovers) in [
+        (
+            json!({ "preset": "gitlab" }),
+            "https://gitlab.com/oauth/discovery/keys",
+            None,
+        ),
+        (
+            json!({ "preset": "gitlab", "issuer": "https://git.example/" }),
+            "https://git.example/oauth/discovery/keys",
+            None,
+        ),
+        (
+            json!({ "preset": "github", "issuer": "https://gh.example/_services/token" }),
+            "https://gh.example/_services/token/.well-known/jwks",
+            None,
+        ),
+        (
+            json!({ "preset": "github", "issuer": "https://token.actions.githubusercontent.com/acme" }),
+            "https://token.actions.githubusercontent.com/.well-known/jwks",
+            None,
+        ),
+        (
+            json!({ "preset": "circleci", "issuer": CIRCLECI }),
+            "https://oidc.circleci.com/org/9d2dd1d6-6d2b-4a3e-9b0f-0c6ab6d6c0b1/.well-known/jwks-pub.json",
+            None,
+        ),
+        (
+            with(
+                json!({ "preset": "gitlab" }),
+                json!({ "uri": "http://keys.example/k" }),
+            ),
+            "http://keys.example/k",
+            None,
+        ),
+        (
+            with(json!({ "preset": "gitlab" }), json!({ "discovery": true })),
+            "https://gitlab.com/.well-known/openid-configuration",
+            Some("https://gitlab.com"),
+        ),
+        (
+            own("https://ci.example"),
+            "https://ci.example/.well-known/openid-configuration",
+            Some("https://ci.example"),
+        ),
+        // The slash is not doubled in the address, and stays in what the metadata must say.
+        (
+            own("https://ci.example/tenant/"),
+            "https://ci.example/tenant/.well-known/openid-configuration",
+            Some("https://ci.example/tenant/"),
+        ),
+        (
+            with(
+                own("https://ci.example"),
+                json!({ "cluster": "c", "discovery": true }),
+            ),
+            "https://ci.example/.well-known/openid-configuration",
+            Some("https://ci.example"),
+        ),
+        (
+            with(
+                own("urn:ci"),
+                json!({ "uri": "https://ci.example/k", "discovery": false }),
+            ),
+            "https://ci.example/k",
+            None,
+        ),
+    ] {
+        let location = issuer(&patch).jwks.unwrap().location;
+        assert_eq!(location.to_string(), address, "{patch}");
+        let discovered = match &location {
+            JwksLocation::Address(_) => None,
+            JwksLocation::Discovery { issuer, .. } => Some(issuer.as_str()),
+        };
+        assert_eq!(discovered, discovers, "{patch}");
+    }
+}
+
+#[test]
+fn how_long_requests_wait_for_keys_is_two_seconds_unless_it_is_said() {
+    let wait = |jwks: Value| {
+        let issuer = issuer(&json!({ "preset": "buildkite", "jwks": jwks }));
+        issuer.jwks.unwrap().wait
+    };
+    assert_eq!(wait(json!({})), Duration::from_secs(2));
+    assert_eq!(wait(json!({ "wait": "0s" })), Duration::ZERO);
+    assert_eq!(wait(json!({ "wait": "10s" })), Duration::from_secs(10));
+}
+
+#[test]
+fn the_identity_is_the_presets_with_what_is_written_over_it() {
+    let identity = |patch: Value| {
+        let issuer = issuer(&patch);
+        let parts = issuer.identity.into_iter();
+        parts
+            .map(|(field, claim)| format!("{}={claim}", field.name()))
+            .collect::<Vec<_>>()
+    };
+    let github = identity(json!({ "preset": "github" }));
+    assert_eq!(
+        github,
+        [
+            "organization=repository_owner",
+            "pipeline=repository",
+            "build=run_id",
+            "branch=ref",
+            "commit=sha",
+            "job=check_run_id",
+        ]
+    );
+    let changed = identity(json!({
+        "preset": "github", "identity": { "pipeline": "workflow_ref", "agent": "runner/name.x:y" },
+    }));
+    assert_eq!(changed[1], "pipeline=workflow_ref");
+    assert_eq!(changed.last().unwrap(), "agent=runner/name.x:y");
+    assert_eq!(changed.len(), github.len() + 1);
+    let own = json!({
+        "issuer": "https://ci.example", "algorithms": ["RS256"],
+        "identity": { "step": "s", "organization": "https://ci.example/org" },
+    });
+    assert_eq!(
+        identity(own),
+        ["organization=https://ci.example/org", "step=s"]
+    );
+    let none = json!({ "issuer": "https://ci.example", "algorithms": ["RS256"] });
+    assert!(identity(none).is_empty());
+}
+
+#[test]
+fn every_preset_has_its_provider_in_it() {
+    for (name, issuer_text, organization, hours) in [
+        (
+            "buildkite",
+            "https://agent.buildkite.com",
+            "organization_slug",
+            2.0,
+        ),
+        ("gitlab", "https://gitlab.com", "namespace_path", 4.0),
+        (
+            "github",
+            "https://token.actions.githubusercontent.com",
+            "repository_owner",
+            0.25,
+        ),
+    ] {
+        let issuer = issuer(&json!({ "preset": name }));
+        assert_eq!(issuer.issuer, issuer_text);
+        assert_eq!(issuer.preset, Some(name));
+        assert_eq!(
+            issuer.identity[0],
+            (IdentityField::Organization, organization.to_owned())
+        );
+        assert!(
+            issuer
+                .tenant_claims
+                .iter()
+                .any(|claim| claim == organization)
+        );
+        assert!((issuer.max_lifetime.as_secs_f64() / 3_600.0 - hours).abs() < 1e-9);
+    }
+}

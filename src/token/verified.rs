@@ -1,0 +1,134 @@
+//! The proof of a token.
+
+use super::{Claims, Times};
+use crate::policy::Issuer;
+use crate::reason::Refusal;
+use crate::time::UnixTime;
+use std::rc::Rc;
+
+/// A SHA-256 digest.
+pub type Digest = [u8; 32];
+
+/// A token whose signature, issuer, audience and times were checked at the moment of the request.
+///
+/// Only [`verify`](super::verify()) makes one, and the [cache](super::TokenCache) hands it out again, which
+/// checks the times anew. It is cheap to clone.
+#[derive(Debug, Clone)]
+pub struct VerifiedToken(Rc<Proof>);
+
+#[derive(Debug)]
+pub(super) struct Proof {
+    pub(super) issuer: usize,
+    pub(super) claims: Claims,
+    pub(super) kid: Option<Box<str>>,
+    pub(super) times: Times,
+    pub(super) digest: Digest,
+    pub(super) signed_digest: Digest,
+}
+
+impl VerifiedToken {
+    pub(super) fn new(proof: Proof) -> Self {
+        Self(Rc::new(proof))
+    }
+
+    /// The issuer, by its place in the policy.
+    #[must_use]
+    pub fn issuer(&self) -> usize {
+        self.0.issuer
+    }
+
+    /// The proven claims.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.0.claims
+    }
+
+    /// The `kid` of the key that signed it, if its header has one.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.0.kid.as_deref()
+    }
+
+    /// Its times.
+    #[must_use]
+    pub fn times(&self) -> &Times {
+        &self.0.times
+    }
+
+    /// SHA-256 of the whole compact token.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.0.digest
+    }
+
+    /// SHA-256 of what is signed (RFC 7515's JWS Signing Input, `header.payload`).
+    ///
+    /// Of an ECDSA signature anybody can make a second one that is as good, without the key: then the whole
+    /// token's digest is another one, and this one is the same.
+    #[must_use]
+    pub fn signed_digest(&self) -> &Digest {
+        &self.0.signed_digest
+    }
+
+    /// Holds the times against the clock once more.
+    ///
+    /// # Errors
+    /// As when it was verified: `token_expired`, `token_not_yet_valid`, `lifetime_too_long`.
+    pub(super) fn check_times(&self, issuer: &Issuer, now: UnixTime) -> Result<(), Refusal> {
+        self.0.times.check(issuer, now)
+    }
+
+    /// How many bytes of memory it takes, from above.
+    pub(super) fn footprint(&self) -> usize {
+        // Two counters stand before what an Rc holds.
+        const COUNTERS: usize = 2 * size_of::<usize>();
+        super::footprint::block(COUNTERS.saturating_add(size_of::<Proof>()))
+            .saturating_add(self.0.claims.footprint())
+            .saturating_add(
+                self.0
+                    .kid
+                    .as_ref()
+                    .map_or(0, |kid| super::footprint::block(kid.len())),
+            )
+    }
+
+    /// A token for the tests of what comes after the proof.
+    #[cfg(test)]
+    pub(crate) fn unproven(claims: Claims) -> Self {
+        Self::unproven_with(claims, None, [0; 32])
+    }
+
+    /// The same, of the issuer at this place.
+    #[cfg(test)]
+    pub(crate) fn unproven_of(issuer: usize, claims: Claims) -> Self {
+        let mut proof = Rc::into_inner(Self::unproven(claims).0).expect("one");
+        proof.issuer = issuer;
+        Self::new(proof)
+    }
+
+    /// The same with two digests.
+    #[cfg(test)]
+    pub(crate) fn unproven_with_digests(claims: Claims, digest: Digest, signed: Digest) -> Self {
+        let mut proof = Rc::into_inner(Self::unproven_with(claims, None, digest).0).expect("one");
+        proof.signed_digest = signed;
+        Self::new(proof)
+    }
+
+    /// The same with a `kid`, the times of its claims if it has them, and a digest for both.
+    #[cfg(test)]
+    pub(crate) fn unproven_with(claims: Claims, kid: Option<&str>, digest: Digest) -> Self {
+        let mut times = serde_json::Map::new();
+        for (name, default) in [("iat", 0), ("exp", 300)] {
+            let value = claims.get(name).cloned().unwrap_or(default.into());
+            times.insert(name.into(), value);
+        }
+        Self::new(Proof {
+            issuer: 0,
+            times: Times::read(&Claims::new(times)).expect("they are times"),
+            claims,
+            kid: kid.map(Into::into),
+            digest,
+            signed_digest: digest,
+        })
+    }
+}

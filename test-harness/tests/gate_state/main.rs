@@ -1,0 +1,8 @@
+//! What a gate remembers between requests: tokens it has proven, tokens that were used, what is revoked. With real
+//! tokens, through the whole core.
+
+mod cache;
+mod memory;
+mod replay;
+mod revocations;
+mod world;
