@@ -9,7 +9,9 @@ mod state;
 pub use pool::Pool;
 pub use state::State;
 
-use crate::policy::{Mismatch, Mode, Permit, Policy, Replay, Ruling};
+use crate::policy::{
+    ClientCertificate, Facts, Mismatch, Mode, Permit, Policy, Replay, Ruling, normal_host,
+};
 use crate::reason::{Reason, Refusal};
 use crate::replay::{self, Claim};
 use crate::request::{HeaderMap, NormalPath, PathAmbiguous};
@@ -29,6 +31,30 @@ pub struct Request<'a> {
     pub method: &'a [u8],
     /// The raw request target.
     pub target: &'a [u8],
+    /// The host that it is for: `:authority`, or else the `Host` header.
+    pub host: Option<&'a [u8]>,
+    /// The gateway's own name for the route, if it has one.
+    pub route: Option<&'a str>,
+    /// The gateway's own name for the service or cluster, if it has one and the policy [needs](Policy::needs) it.
+    pub service: Option<&'a str>,
+    /// What the connection's client has proven, if the policy [needs](Policy::needs) it.
+    pub certificate: &'a ClientCertificate,
+}
+
+impl<'a> Request<'a> {
+    /// A request of which the gateway tells no more than this.
+    #[must_use]
+    pub const fn new(headers: &'a HeaderMap, method: &'a [u8], target: &'a [u8]) -> Self {
+        Self {
+            headers,
+            method,
+            target,
+            host: None,
+            route: None,
+            service: None,
+            certificate: ClientCertificate::NOT_TOLD,
+        }
+    }
 }
 
 /// A decision's unique name: a UUID of version 7 (RFC 9562), so ids sort by time.
@@ -103,6 +129,8 @@ pub struct Refused {
     pub rule: Option<usize>,
     /// The job's roles, by their places in the policy, where the token was proven.
     pub roles: Vec<usize>,
+    /// The allow rules on trial that would have let it through, by their places in the policy.
+    pub shadow: Vec<usize>,
     /// What kept rules from matching.
     pub mismatches: Vec<Mismatch>,
 }
@@ -113,6 +141,7 @@ impl From<Refusal> for Refused {
             refusal,
             rule: None,
             roles: Vec::new(),
+            shadow: Vec::new(),
             mismatches: Vec::new(),
         }
     }
@@ -212,7 +241,19 @@ pub fn judge<'p>(
             let outcome = state
                 .check_revoked(&token, policy, shared, now)
                 .map_err(Refused::from)
-                .and_then(|()| rule(policy, &token, &decision.method, path))
+                .and_then(|()| {
+                    let host = request.host.and_then(normal_host);
+                    let facts = Facts {
+                        method: &decision.method,
+                        path,
+                        host: host.as_deref(),
+                        route: request.route,
+                        service: request.service,
+                        certificate: request.certificate,
+                        now,
+                    };
+                    rule(policy, &token, &facts)
+                })
                 .and_then(|permit| use_up(policy, shared, &token, permit, now));
             (outcome, Some(token))
         }
@@ -240,21 +281,25 @@ fn find_token<'a>(policy: &Policy, request: Request<'a>) -> Result<&'a str, Refu
     token::extract(&policy.carrier, request.headers, query)
 }
 
-fn rule(
-    policy: &Policy,
-    token: &VerifiedToken,
-    method: &str,
-    path: &NormalPath,
-) -> Result<Permit, Refused> {
-    match policy.decide(token, method, path) {
+fn rule(policy: &Policy, token: &VerifiedToken, facts: &Facts<'_>) -> Result<Permit, Refused> {
+    match policy.decide(token, facts) {
         Ruling::Allow(permit) => Ok(permit),
         Ruling::Deny(denial) => Err(Refused {
-            refusal: match denial.rule {
-                Some(_) => Refusal::new(Reason::DeniedByRule, "a deny rule matched"),
-                None => Refusal::new(Reason::NoRuleMatched, "no allow rule matched"),
+            refusal: match (denial.rule, denial.uncertain) {
+                (Some(_), None) => Refusal::new(Reason::DeniedByRule, "a deny rule matched"),
+                (Some(_), Some(why)) => Refusal::new(
+                    Reason::DeniedByRule,
+                    format!("it can't be told whether a deny rule matches: {why}"),
+                ),
+                (None, _) if denial.lacks_certificate => Refusal::new(
+                    Reason::ClientCertificateRequired,
+                    "only the client certificate that a rule asks for is missing",
+                ),
+                (None, _) => Refusal::new(Reason::NoRuleMatched, "no allow rule matched"),
             },
             rule: denial.rule,
             roles: denial.roles,
+            shadow: denial.shadow,
             mismatches: denial.mismatches,
         }),
     }
@@ -287,6 +332,7 @@ fn use_up(
             refusal,
             rule: Some(permit.rule()),
             roles: permit.roles().to_vec(),
+            shadow: Vec::new(),
             mismatches: Vec::new(),
         }),
     }

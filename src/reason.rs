@@ -91,6 +91,9 @@ reasons! {
     /// The rule lets a token through once, and this one was used.
     Replayed = "replayed", 403,
         "The token was used before, and serves only once here. Ask the CI for a new one.";
+    /// All that a rule asks for is there, but for the client's certificate.
+    ClientCertificateRequired = "client_certificate_required", 403,
+        "This request needs a client certificate that the gateway accepts. Send it over a connection with one.";
     /// The path can be read in more than one way.
     PathAmbiguous = "path_ambiguous", 400,
         "The request's path can be read in more than one way. Send it in its plain, normalised form.";

@@ -35,6 +35,9 @@ struct Record<'a> {
     rule: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     roles: Vec<&'a str>,
+    /// What the decision would be if rules on trial were in force, where that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial: Option<Trial<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +59,13 @@ struct Record<'a> {
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed: Vec<Failed<'a>>,
+}
+
+/// What rules on trial would change.
+#[derive(Serialize)]
+struct Trial<'a> {
+    decision: &'static str,
+    rules: Vec<&'a str>,
 }
 
 /// A condition that kept a rule from matching.
@@ -116,6 +126,7 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
                 .filter_map(|role| policy?.roles.get(*role))
                 .map(|role| role.name.as_str()),
         ),
+        trial: trial(decision),
         policy: policy.map(|policy| policy.digest.as_str()),
         route: route.map(|route| clipped(route, VALUE)),
         method: clipped(&decision.method, PART),
@@ -154,6 +165,17 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
     })
 }
 
+fn trial<'a>(decision: &'a Decision<'_>) -> Option<Trial<'a>> {
+    let policy = decision.policy?;
+    let (decision, places) = match &decision.outcome {
+        Ok(permit) => ("deny", permit.shadow()),
+        Err(refused) => ("allow", refused.shadow.as_slice()),
+    };
+    let rules = places.iter().filter_map(|place| policy.rules.get(*place));
+    let rules = within(ROLES, rules.map(|rule| rule.id.as_str()));
+    (!rules.is_empty()).then_some(Trial { decision, rules })
+}
+
 /// As many names as fit into a budget of bytes, and `...` where some were left out.
 fn within<'a>(budget: usize, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let (mut left, mut kept) = (budget, Vec::new());
@@ -172,8 +194,10 @@ fn within<'a>(budget: usize, names: impl Iterator<Item = &'a str>) -> Vec<&'a st
 
 /// The value of the claim that a condition looked at: null if there is none, and clipped if it is long.
 fn looked_at(mismatch: &Mismatch, claims: &Claims) -> Option<Value> {
-    let value = claims
-        .get(mismatch.claim.as_deref()?)
+    let value = mismatch
+        .claim
+        .as_ref()?
+        .find(claims)
         .unwrap_or(&Value::Null);
     Some(match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),

@@ -34,11 +34,7 @@ fn hostile(policy: &Policy) -> (String, Answer<'_>) {
         .into_iter()
         .collect();
     let target = format!("/{}?query=secret-query", "p".repeat(60_000));
-    let request = Request {
-        headers: &headers,
-        method: odd.as_bytes(),
-        target: target.as_bytes(),
-    };
+    let request = Request::new(&headers, odd.as_bytes(), target.as_bytes());
     let now = UnixTime::from_secs(1);
     let id = DecisionId::new(now, 1, 1);
     let mut decision = judge(
@@ -59,7 +55,8 @@ fn hostile(policy: &Policy) -> (String, Answer<'_>) {
         .collect();
     let token = VerifiedToken::unproven(Claims::new(claims));
     let path = decision.path.as_ref().unwrap();
-    let crate::policy::Ruling::Deny(denial) = policy.decide(&token, &decision.method, path) else {
+    let facts = crate::policy::Facts::new(&decision.method, path, now);
+    let crate::policy::Ruling::Deny(denial) = policy.decide(&token, &facts) else {
         panic!("it was allowed");
     };
     decision.token = Some(token);

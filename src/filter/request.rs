@@ -161,11 +161,7 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
     let headers = request_headers().map_err(failed)?;
     let host = route.vm.host;
     let (method, target) = host.request_line(&headers).map_err(failed)?;
-    let request = Request {
-        headers: &headers,
-        method: &method,
-        target: &target,
-    };
+    let request = Request::new(&headers, &method, &target);
     let refused = |refusal| Box::new(refused(refusal).about(request));
     let because = |reason, detail| refused(Refusal::new(reason, detail));
     let Some(policy) = policy else {

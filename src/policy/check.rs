@@ -4,6 +4,7 @@ mod cache;
 mod issuers;
 mod jwks;
 mod revocations;
+mod roles;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -113,7 +114,12 @@ fn lists_for_objects(document: &Value) -> Vec<ConfigError> {
             places.push((format!("issuers[{nth}].{name}"), issuer.get(name)));
         }
     }
-    places.extend(items("rules").map(|(nth, rule)| (format!("rules[{nth}]"), Some(rule))));
+    for (nth, rule) in items("rules") {
+        places.push((format!("rules[{nth}]"), Some(rule)));
+        for name in ["claims", "client_certificate"] {
+            places.push((format!("rules[{nth}].{name}"), rule.get(name)));
+        }
+    }
     for (name, sets) in document
         .get("roles")
         .and_then(Value::as_object)
@@ -167,7 +173,8 @@ impl Checker {
             issuers: issuers?,
             carrier: carrier?,
             headers,
-            roles,
+            roles: roles.roles,
+            role_order: roles.order,
             rules,
             audit: audit(&raw.audit),
             shared_data: raw.shared_data,

@@ -1,8 +1,14 @@
 //! The policy that requests are decided with. Everything in it was checked; nothing is parsed again.
 
+use super::certificate::CertificateTest;
+use super::claim_name::ClaimName;
+use super::facts::Needs;
 use super::glob::PathGlob;
+use super::host_glob::HostGlob;
 use super::identity::{Identity, IdentityField};
 use super::matcher::ClaimTest;
+use super::schedule::Schedule;
+use super::when::When;
 use crate::keys::{JwksSource, KeySet};
 use crate::revocation::RevocationPolicy;
 use crate::token::{Algorithm, CacheLimits, Carrier, Claims};
@@ -21,6 +27,8 @@ pub struct Policy {
     pub headers: HeaderNames,
     /// The roles, sorted by name.
     pub roles: Vec<Role>,
+    /// The places of all roles, each after those that it includes.
+    pub role_order: Vec<usize>,
     /// The rules, sorted by id: their order in the configuration never matters.
     pub rules: Vec<Rule>,
     /// How much is told to whom.
@@ -40,6 +48,27 @@ impl Policy {
     #[must_use]
     pub fn uses_tokens_up(&self) -> bool {
         self.rules.iter().any(|rule| rule.replay == Replay::Once)
+    }
+
+    /// What its rules look at that the host must be asked for.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let any = |test: fn(&Rule) -> bool| self.rules.iter().any(test);
+        Needs {
+            service: any(|rule| !rule.routes.is_empty() || rule.when.is_some()),
+            certificate: any(|rule| rule.certificate.is_some()),
+        }
+    }
+
+    /// The names of the roles at these places.
+    pub(super) fn role_names<'a>(
+        &'a self,
+        places: &'a [usize],
+    ) -> impl Iterator<Item = &'a str> + use<'a> {
+        places
+            .iter()
+            .filter_map(|place| self.roles.get(*place))
+            .map(|role| role.name.as_str())
     }
 }
 
@@ -81,15 +110,15 @@ pub struct Issuer {
 
 /// Conditions on claims that must all hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClaimSet(pub Vec<(String, ClaimTest)>);
+pub struct ClaimSet(pub Vec<(ClaimName, ClaimTest)>);
 
 impl ClaimSet {
     /// The first condition that fails, if one does.
     #[must_use]
-    pub fn first_failing(&self, claims: &Claims) -> Option<&(String, ClaimTest)> {
+    pub fn first_failing(&self, claims: &Claims) -> Option<&(ClaimName, ClaimTest)> {
         self.0
             .iter()
-            .find(|(name, test)| !test.holds(claims.get(name)))
+            .find(|(name, test)| !test.holds(name.find(claims)))
     }
 }
 
@@ -99,7 +128,16 @@ pub struct Role {
     /// Its name.
     pub name: String,
     /// A job that meets any of these has the role.
-    pub any_of: Vec<ClaimSet>,
+    pub any_of: Vec<RoleSet>,
+}
+
+/// One way to have a role: all its conditions must hold.
+#[derive(Debug)]
+pub struct RoleSet {
+    /// Places in [`Policy::roles`], of which the job must have one; if empty it need not have any.
+    pub roles: Vec<usize>,
+    /// Conditions on the job's claims.
+    pub claims: ClaimSet,
 }
 
 /// What a rule does when it matches.
@@ -120,6 +158,14 @@ pub struct Rule {
     pub effect: Effect,
     /// Places in [`Policy::issuers`], of which the token must be from one.
     pub issuers: Vec<usize>,
+    /// Its place in the configuration's list.
+    pub place: usize,
+    /// Whether it is only on trial: it is evaluated and recorded, and decides nothing.
+    pub shadow: bool,
+    /// Names of routes or services, of which the gateway must have chosen one for the request.
+    pub routes: Vec<String>,
+    /// Hosts, of which the request's must match one.
+    pub hosts: Vec<HostGlob>,
     /// Places in [`Policy::roles`], of which the job must have one.
     pub roles: Vec<usize>,
     /// Methods, of which the request's must be one.
@@ -128,6 +174,12 @@ pub struct Rule {
     pub paths: Vec<PathGlob>,
     /// Conditions on the job's claims.
     pub claims: ClaimSet,
+    /// Times at which it matches.
+    pub schedule: Option<Schedule>,
+    /// An expression that must be true.
+    pub when: Option<When>,
+    /// What the client's certificate must be.
+    pub certificate: Option<CertificateTest>,
     /// How often it lets the same token through.
     pub replay: Replay,
 }

@@ -1,8 +1,10 @@
 //! The decision: an explicit deny wins over every allow, any allow wins over nothing, and the order of the
 //! rules never matters.
 
+use super::claim_name::ClaimName;
 use super::compiled::{ClaimSet, Effect, Policy, Replay, Role, Rule};
-use crate::request::NormalPath;
+use super::condition::{Condition, Subject, Truth};
+use super::facts::Facts;
 use crate::token::{Claims, VerifiedToken};
 
 /// The most failed conditions a denial names.
@@ -13,6 +15,7 @@ const MAX_MISMATCHES: usize = 4;
 pub struct Permit {
     rule: usize,
     roles: Vec<usize>,
+    shadow: Vec<usize>,
     replay: Replay,
 }
 
@@ -35,15 +38,27 @@ impl Permit {
     pub fn roles(&self) -> &[usize] {
         &self.roles
     }
+
+    /// The deny rules on trial that would have refused it, by their places in the policy.
+    #[must_use]
+    pub fn shadow(&self) -> &[usize] {
+        &self.shadow
+    }
 }
 
 /// No rule let the request through, or one refused it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Denial {
     /// The deny rule that matched, by its place in the policy; none if no rule allowed.
     pub rule: Option<usize>,
+    /// Where the deny rule matched because a condition of it could not be told: why not.
+    pub uncertain: Option<String>,
     /// All roles that the job has, by their places in the policy.
     pub roles: Vec<usize>,
+    /// The allow rules on trial that would have let it through, by their places in the policy.
+    pub shadow: Vec<usize>,
+    /// Whether an allow rule asked for nothing more than another client certificate.
+    pub lacks_certificate: bool,
     /// Where no rule allowed: what kept the rules that come nearest from matching.
     pub mismatches: Vec<Mismatch>,
 }
@@ -56,10 +71,10 @@ pub struct Mismatch {
     /// The condition, as its path below the policy: `rules.ID.methods`, `roles.NAME.claims.NAME`,
     /// `issuers.ISS.claims.NAME`.
     pub condition: String,
-    /// What it asks for.
+    /// What it asks for; and where it could not be told whether that holds, why.
     pub expected: String,
     /// The claim it looks at, if it looks at one.
-    pub claim: Option<String>,
+    pub claim: Option<ClaimName>,
 }
 
 /// The outcome of a policy for a proven token.
@@ -71,87 +86,168 @@ pub enum Ruling {
     Deny(Denial),
 }
 
+/// What the rules say of a job and its request, whoever proved the job. It permits nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// An allow rule matches and no deny rule does.
+    Allow {
+        /// As [`Permit::rule`].
+        rule: usize,
+        /// As [`Permit::roles`].
+        roles: Vec<usize>,
+        /// As [`Permit::shadow`].
+        shadow: Vec<usize>,
+    },
+    /// The request is refused.
+    Deny(Denial),
+}
+
 impl Policy {
     /// Decides a request of a proven job.
     #[must_use]
-    pub fn decide(&self, token: &VerifiedToken, method: &str, path: &NormalPath) -> Ruling {
-        let claims = token.claims();
-        let issuer = token.issuer();
+    pub fn decide(&self, token: &VerifiedToken, facts: &Facts<'_>) -> Ruling {
+        match self.weigh(token.issuer(), token.claims(), facts) {
+            Verdict::Deny(denial) => Ruling::Deny(denial),
+            Verdict::Allow {
+                rule,
+                roles,
+                shadow,
+            } => Ruling::Allow(Permit {
+                rule,
+                roles,
+                shadow,
+                replay: self
+                    .rules
+                    .get(rule)
+                    .map_or(Replay::Once, |rule| rule.replay),
+            }),
+        }
+    }
+
+    /// What the rules say of these claims, of the issuer at this place, and this request.
+    ///
+    /// Whether the claims are true is not asked: that is for [`Self::decide`], which takes the proof.
+    #[must_use]
+    pub fn weigh(&self, issuer: usize, claims: &Claims, facts: &Facts<'_>) -> Verdict {
         let may_pass = self
             .issuers
             .get(issuer)
             .is_some_and(|issuer| issuer.required.first_failing(claims).is_none());
-        let roles: Vec<usize> = (0..)
-            .zip(&self.roles)
-            .filter(|(_, role)| role.is_held(claims))
-            .map(|(place, _)| place)
-            .collect();
+        let roles = self.held_roles(claims);
+        let subject = Subject {
+            policy: self,
+            issuer,
+            claims,
+            roles: &roles,
+            facts,
+        };
         let mut allowed: Option<(usize, Replay)> = None;
-        for (place, rule) in self.rules.iter().enumerate() {
-            if !rule.is_for(issuer) || !rule.matches(claims, &roles, method, path) {
-                continue;
-            }
-            match rule.effect {
-                Effect::Deny => {
-                    return Ruling::Deny(Denial {
+        let (mut shadow_allows, mut shadow_denies) = (Vec::new(), Vec::new());
+        let mut lacks_certificate = false;
+        for (place, rule) in self.candidates(&subject) {
+            let outcome = rule.outcome(&subject);
+            match (rule.effect, outcome) {
+                (Effect::Deny, Outcome::Fails(_)) => {}
+                (Effect::Deny, _) if rule.shadow => shadow_denies.push(place),
+                (Effect::Deny, outcome) => {
+                    return Verdict::Deny(Denial {
                         rule: Some(place),
+                        uncertain: match outcome {
+                            Outcome::Uncertain(condition, why) => {
+                                Some(format!("{}: {why}", condition.member()))
+                            }
+                            _ => None,
+                        },
                         roles,
+                        shadow: Vec::new(),
+                        lacks_certificate: false,
                         mismatches: Vec::new(),
                     });
                 }
-                Effect::Allow => {
+                (Effect::Allow, _) if !may_pass => {}
+                (Effect::Allow, Outcome::Holds) if rule.shadow => shadow_allows.push(place),
+                (Effect::Allow, Outcome::Holds) => {
                     let is_better = match allowed {
                         None => true,
                         Some((_, first)) => (first, rule.replay) == (Replay::Once, Replay::Allow),
                     };
-                    if may_pass && is_better {
+                    if is_better {
                         allowed = Some((place, rule.replay));
                     }
+                }
+                (Effect::Allow, Outcome::Fails(condition) | Outcome::Uncertain(condition, _)) => {
+                    lacks_certificate |=
+                        !rule.shadow && matches!(condition, Condition::Certificate(_));
                 }
             }
         }
         match allowed {
-            Some((rule, replay)) => Ruling::Allow(Permit {
+            Some((rule, _)) => Verdict::Allow {
                 rule,
                 roles,
-                replay,
+                shadow: shadow_denies,
+            },
+            None => Verdict::Deny(Denial {
+                rule: None,
+                uncertain: None,
+                mismatches: self.mismatches(&subject),
+                roles,
+                // On trial too, a deny wins.
+                shadow: if shadow_denies.is_empty() {
+                    shadow_allows
+                } else {
+                    Vec::new()
+                },
+                lacks_certificate,
             }),
-            None => {
-                let mismatches = self.mismatches(issuer, claims, method, path);
-                Ruling::Deny(Denial {
-                    rule: None,
-                    roles,
-                    mismatches,
-                })
-            }
         }
     }
 
+    /// The rules that may match, by their places; every rule that is left out fails a condition.
+    fn candidates<'p>(
+        &'p self,
+        _: &Subject<'_>,
+    ) -> impl Iterator<Item = (usize, &'p Rule)> + use<'p> {
+        self.rules.iter().enumerate()
+    }
+
+    /// All roles that a job has, by their places, in order.
+    pub(super) fn held_roles(&self, claims: &Claims) -> Vec<usize> {
+        let mut held: Vec<usize> = Vec::new();
+        for place in &self.role_order {
+            if let Some(role) = self.roles.get(*place)
+                && role.is_held(claims, &held)
+            {
+                held.push(*place);
+            }
+        }
+        held.sort_unstable();
+        held
+    }
+
     /// What kept the allow rules from matching: a condition on all tokens of the issuer, else those of the
-    /// rules that cover the request's issuer, method and path if there are any, else of all.
-    fn mismatches(
-        &self,
-        issuer: usize,
-        claims: &Claims,
-        method: &str,
-        path: &NormalPath,
-    ) -> Vec<Mismatch> {
-        if let Some(missed) = self.missed_requirement(issuer, claims) {
+    /// rules that are about such a request if there are any, else of all.
+    fn mismatches(&self, subject: &Subject<'_>) -> Vec<Mismatch> {
+        if let Some(missed) = self.missed_requirement(subject.issuer, subject.claims) {
             return vec![missed];
         }
         let allows = || {
             self.rules
                 .iter()
-                .filter(|rule| rule.effect == Effect::Allow)
+                .filter(|rule| rule.effect == Effect::Allow && !rule.shadow)
+        };
+        let is_about = |rule: &&Rule| {
+            let mut scope = rule.conditions().filter(Condition::is_scope);
+            scope.all(|condition| condition.holds(rule.effect, subject) == Truth::Yes)
         };
         let mut found: Vec<Mismatch> = allows()
-            .filter(|rule| rule.is_for(issuer) && rule.covers(method, path))
-            .flat_map(|rule| self.failed_claims(rule, claims))
+            .filter(is_about)
+            .flat_map(|rule| self.failed(rule, subject))
             .take(MAX_MISMATCHES)
             .collect();
         if found.is_empty() {
             found = allows()
-                .map(|rule| self.failed_scope(rule, method, path))
+                .flat_map(|rule| self.failed(rule, subject))
                 .take(MAX_MISMATCHES)
                 .collect();
         }
@@ -169,63 +265,71 @@ impl Policy {
         })
     }
 
-    fn failed_claims(&self, rule: &Rule, claims: &Claims) -> Vec<Mismatch> {
-        let failed = |prefix: String, set: &ClaimSet| {
+    /// The first condition of a rule that fails; where that is its roles, what each of them lacks.
+    fn failed(&self, rule: &Rule, subject: &Subject<'_>) -> Vec<Mismatch> {
+        let id = &rule.id;
+        let (condition, why) = match rule.outcome(subject) {
+            Outcome::Holds => return Vec::new(),
+            Outcome::Fails(condition) => (condition, None),
+            Outcome::Uncertain(condition, why) => (condition, Some(why)),
+        };
+        if let Condition::Roles(places) = condition {
+            let lacking = self.lacking(id, places, subject.claims);
+            if !lacking.is_empty() {
+                return lacking;
+            }
+        }
+        let expected = condition.expected(self);
+        vec![Mismatch {
+            rule: Some(id.clone()),
+            condition: format!("rules.{id}.{}", condition.member()),
+            expected: match why {
+                Some(why) => format!("{expected} ({why})"),
+                None => expected,
+            },
+            claim: condition.claim(),
+        }]
+    }
+
+    fn lacking(&self, rule: &str, roles: &[usize], claims: &Claims) -> Vec<Mismatch> {
+        let failed = |role: &str, set: &ClaimSet| {
             set.first_failing(claims).map(|(name, test)| Mismatch {
-                rule: Some(rule.id.clone()),
-                condition: format!("{prefix}.claims.{name}"),
+                rule: Some(rule.to_owned()),
+                condition: format!("roles.{role}.claims.{name}"),
                 expected: test.to_string(),
                 claim: Some(name.clone()),
             })
         };
-        match failed(format!("rules.{}", rule.id), &rule.claims) {
-            Some(mismatch) => vec![mismatch],
-            None => rule
-                .roles
-                .iter()
-                .filter_map(|role| self.roles.get(*role))
-                .flat_map(|role| {
-                    role.any_of
-                        .iter()
-                        .filter_map(|set| failed(format!("roles.{}", role.name), set))
-                })
-                .collect(),
-        }
-    }
-}
-
-impl Policy {
-    /// The mismatch of a rule that does not cover the request.
-    fn failed_scope(&self, rule: &Rule, method: &str, path: &NormalPath) -> Mismatch {
-        let (condition, expected, claim) = if !rule.covers_method(method) {
-            ("methods", format!("one of {:?}", rule.methods), None)
-        } else if !rule.covers_path(path) {
-            let paths: Vec<_> = rule.paths.iter().map(super::PathGlob::as_str).collect();
-            ("paths", format!("one of {paths:?}"), None)
-        } else {
-            let issuers: Vec<_> = rule
-                .issuers
-                .iter()
-                .filter_map(|place| self.issuers.get(*place))
-                .map(|issuer| &issuer.issuer)
-                .collect();
-            ("issuer", format!("one of {issuers:?}"), Some("iss".into()))
-        };
-        Mismatch {
-            rule: Some(rule.id.clone()),
-            condition: format!("rules.{}.{condition}", rule.id),
-            expected,
-            claim,
-        }
+        roles
+            .iter()
+            .filter_map(|role| self.roles.get(*role))
+            .flat_map(|role| {
+                let sets = role.any_of.iter();
+                sets.filter_map(|set| failed(&role.name, &set.claims))
+            })
+            .take(MAX_MISMATCHES)
+            .collect()
     }
 }
 
 impl Role {
-    fn is_held(&self, claims: &Claims) -> bool {
-        self.any_of
-            .iter()
-            .any(|set| set.first_failing(claims).is_none())
+    /// `held` are the roles that come before this one in [`Policy::role_order`].
+    fn is_held(&self, claims: &Claims, held: &[usize]) -> bool {
+        self.any_of.iter().any(|set| {
+            (set.roles.is_empty() || set.roles.iter().any(|role| held.contains(role)))
+                && set.claims.first_failing(claims).is_none()
+        })
     }
+}
+
+/// How a rule's conditions stand.
+pub(super) enum Outcome<'r> {
+    /// All hold.
+    Holds,
+    /// None fails, and of this one it can't be told.
+    Uncertain(Condition<'r>, String),
+    /// This one fails.
+    Fails(Condition<'r>),
 }
 
 impl Rule {
@@ -234,32 +338,18 @@ impl Rule {
         self.issuers.is_empty() || self.issuers.contains(&issuer)
     }
 
-    fn covers(&self, method: &str, path: &NormalPath) -> bool {
-        self.covers_method(method) && self.covers_path(path)
-    }
-
-    fn covers_path(&self, path: &NormalPath) -> bool {
-        // RFC 3986, section 2.2, has `:` and `%3A` as two things. Hardly a server does, and whoever wrote a rule
-        // that denies the one meant the other too.
-        let is_covered = |glob: &super::PathGlob| match self.effect {
-            Effect::Allow => glob.matches(path.as_str()),
-            Effect::Deny => glob.matches(path.as_str()) || glob.matches_unescaped(path.unescaped()),
-        };
-        self.paths.is_empty() || self.paths.iter().any(is_covered)
-    }
-
-    fn covers_method(&self, method: &str) -> bool {
-        // Methods differ by case. Some upstreams think otherwise, and must not be a way around a deny rule.
-        let is_covered = |covered: &String| match self.effect {
-            Effect::Allow => covered == method,
-            Effect::Deny => covered.eq_ignore_ascii_case(method),
-        };
-        self.methods.is_empty() || self.methods.iter().any(is_covered)
-    }
-
-    fn matches(&self, claims: &Claims, roles: &[usize], method: &str, path: &NormalPath) -> bool {
-        self.covers(method, path)
-            && (self.roles.is_empty() || self.roles.iter().any(|role| roles.contains(role)))
-            && self.claims.first_failing(claims).is_none()
+    /// How its conditions stand: the first that fails, else the first that can't be told.
+    pub(super) fn outcome(&self, subject: &Subject<'_>) -> Outcome<'_> {
+        let mut outcome = Outcome::Holds;
+        for condition in self.conditions() {
+            match (condition.holds(self.effect, subject), &outcome) {
+                (Truth::No, _) => return Outcome::Fails(condition),
+                (Truth::Unknown(why), Outcome::Holds) => {
+                    outcome = Outcome::Uncertain(condition, why.into_owned());
+                }
+                (Truth::Unknown(_) | Truth::Yes, _) => {}
+            }
+        }
+        outcome
     }
 }

@@ -4,25 +4,41 @@
 //! compiled ([`Policy`]): the request path sees only the last. Whoever holds a [`Permit`] was allowed by a
 //! rule; only [`Policy::decide`] makes one.
 
+mod certificate;
 mod check;
+mod claim_name;
 mod compiled;
+mod condition;
 mod decide;
+mod explain;
+mod facts;
 mod glob;
+mod host_glob;
 mod identity;
 mod matcher;
 mod pin;
 mod preset;
 mod raw;
+mod schedule;
+mod when;
 
 #[cfg(test)]
 mod tests;
 
+pub use certificate::CertificateTest;
 pub use check::{ConfigError, ConfigErrors};
+pub use claim_name::ClaimName;
 pub use compiled::{
     Audit, ClaimSet, ClientDetail, Detail, Effect, HeaderNames, Issuer, Mode, Policy, Replay, Role,
-    Rule,
+    RoleSet, Rule,
 };
-pub use decide::{Denial, Mismatch, Permit, Ruling};
+pub use condition::Truth;
+pub use decide::{Denial, Mismatch, Permit, Ruling, Verdict};
+pub use explain::{ConditionTrace, RuleTrace};
+pub use facts::{ClientCertificate, Facts, Needs, normal_host};
 pub use glob::{ClaimGlob, PathGlob};
+pub use host_glob::HostGlob;
 pub use identity::{Identity, IdentityField};
 pub use matcher::ClaimTest;
+pub use schedule::Schedule;
+pub use when::When;

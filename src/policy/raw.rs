@@ -4,6 +4,7 @@ mod state;
 
 pub(super) use state::{RawCache, RawReplay, RawRevocations, RawSize, RawUnavailable};
 
+use super::schedule::RawWindow;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
@@ -108,7 +109,10 @@ pub(super) struct RawHeaders {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRole {
-    pub(super) claims: BTreeMap<String, RawClaimRule>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) roles: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) claims: Option<BTreeMap<String, RawClaimRule>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,6 +121,12 @@ pub(super) struct RawRule {
     pub(super) id: String,
     #[serde(default)]
     pub(super) effect: RawEffect,
+    #[serde(default)]
+    pub(super) shadow: bool,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) routes: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) hosts: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
     pub(super) issuer: Option<OneOrMany<String>>,
     #[serde(default, deserialize_with = "present")]
@@ -127,8 +137,26 @@ pub(super) struct RawRule {
     pub(super) paths: Option<Vec<String>>,
     #[serde(default)]
     pub(super) claims: BTreeMap<String, RawClaimRule>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) when: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) schedule: Option<OneOrMany<RawWindow>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) client_certificate: Option<RawCertificate>,
     #[serde(default)]
     pub(super) replay: RawReplay,
+}
+
+/// What the client's certificate must be; with no member, any that the gateway verified.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub(super) struct RawCertificate {
+    #[serde(default, deserialize_with = "present")]
+    pub(super) subject: Option<OneOrMany<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) uri_san: Option<OneOrMany<String>>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) dns_san: Option<OneOrMany<String>>,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]

@@ -3,12 +3,17 @@
 mod model;
 
 use self::model::model;
-use super::{Policy, Ruling};
+use super::{Facts, Policy, Ruling};
 use crate::request::NormalPath;
+use crate::time::UnixTime;
 use crate::token::{Claims, VerifiedToken};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
+
+fn facts<'a>(method: &'a str, path: &'a NormalPath) -> Facts<'a> {
+    Facts::new(method, path, UnixTime::from_secs(1_800_000_000))
+}
 
 fn decide(
     configuration: &Value,
@@ -21,7 +26,7 @@ fn decide(
     let claims = Claims::new(claims.as_object().unwrap().clone());
     let token = VerifiedToken::unproven_of(issuer, claims);
     let path = NormalPath::parse(path.as_bytes()).unwrap();
-    match policy.decide(&token, method, &path) {
+    match policy.decide(&token, &facts(method, &path)) {
         Ruling::Allow(permit) => {
             let rule = &policy.rules[permit.rule()];
             assert_eq!(rule.replay, permit.replay());
@@ -240,7 +245,7 @@ proptest! {
         }
         let token = VerifiedToken::unproven_of(issuer, Claims::new(claims));
         let path = NormalPath::parse(b"/a").unwrap();
-        prop_assert!(matches!(policy.decide(&token, "GET", &path), Ruling::Deny(_)));
+        prop_assert!(matches!(policy.decide(&token, &facts("GET", &path)), Ruling::Deny(_)));
     }
 
     #[test]

@@ -73,11 +73,11 @@ fn run(file: &CaseFile, case: &Case, minter: &Minter, token: Option<&str>) -> Ob
         Ok(plan) => plan,
         Err(refusal) => return observe(&Decision::refuse(Some(&policy), refusal, id, now), None),
     };
-    let request = Request {
-        headers: &headers,
-        method: case.request.method.as_bytes(),
-        target: case.request.path.as_bytes(),
-    };
+    let request = Request::new(
+        &headers,
+        case.request.method.as_bytes(),
+        case.request.path.as_bytes(),
+    );
     let decision = judge(&policy, &mut state, &NoSharedData, request, id, now);
     if decision.blocks() {
         return observe(&decision, None);

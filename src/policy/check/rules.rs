@@ -1,64 +1,51 @@
-//! Roles and rules, and whether each rule pins its tenant.
+//! Rules, and whether each rule pins its tenant.
 
 use super::Checker;
-use crate::policy::compiled::{ClaimSet, Effect, Issuer, Replay, Role, Rule};
+use super::roles::Roles;
+use crate::policy::certificate::CertificateTest;
+use crate::policy::claim_name::ClaimName;
+use crate::policy::compiled::{ClaimSet, Effect, Issuer, Replay, Rule};
 use crate::policy::glob::{ClaimGlob, PathGlob};
+use crate::policy::host_glob::HostGlob;
 use crate::policy::matcher::ClaimTest;
-use crate::policy::pin::is_pinned;
+use crate::policy::pin::{is_pinned, pinned_roles};
 use crate::policy::preset::Hosted;
-use crate::policy::raw::{OneOrMany, RawClaimRule, RawEffect, RawReplay, RawRole, RawRule, Scalar};
-use std::collections::BTreeMap;
+use crate::policy::raw::{
+    OneOrMany, RawCertificate, RawClaimRule, RawEffect, RawReplay, RawRule, Scalar,
+};
+use crate::policy::schedule::{RawWindow, Schedule};
+use crate::policy::when::When;
+use std::collections::{BTreeMap, HashSet};
 
 impl Checker {
-    pub(super) fn roles(&mut self, raw: BTreeMap<String, OneOrMany<RawRole>>) -> Vec<Role> {
-        let mut roles = Vec::new();
-        for (name, sets) in raw {
-            let path = format!("roles.{name}");
-            self.name(&path, &name);
-            if sets.items.is_empty() {
-                self.error(&path, "has no claim set, so no job ever has it");
-            }
-            let mut any_of = Vec::new();
-            for (nth, set) in sets.items.into_iter().enumerate() {
-                let path = if sets.is_list {
-                    format!("{path}[{nth}]")
-                } else {
-                    path.clone()
-                };
-                if set.claims.is_empty() {
-                    self.error(
-                        format!("{path}.claims"),
-                        "is empty, so every job would have the role; name a claim",
-                    );
-                }
-                any_of.push(self.claims(&format!("{path}.claims"), set.claims));
-            }
-            roles.push(Role { name, any_of });
-        }
-        roles
-    }
-
+    /// The rules, sorted by id.
     pub(super) fn rules(
         &mut self,
         raw: Vec<RawRule>,
-        roles: &[Role],
+        roles: &Roles,
         issuers: Option<&[Issuer]>,
     ) -> Vec<Rule> {
         let mut rules: Vec<Rule> = Vec::new();
+        let mut ids: HashSet<String> = HashSet::new();
+        let pinned: Vec<Vec<bool>> = issuers
+            .unwrap_or_default()
+            .iter()
+            .map(|issuer| pinned_roles(&roles.roles, &roles.order, issuer))
+            .collect();
         for (nth, raw) in raw.into_iter().enumerate() {
             let path = format!("rules[{nth}]");
             self.name(&format!("{path}.id"), &raw.id);
-            if rules.iter().any(|rule| rule.id == raw.id) {
+            if !ids.insert(raw.id.clone()) {
                 self.error(
                     format!("{path}.id"),
                     format!("{:?} is the id of two rules; ids are unique", raw.id),
                 );
             }
             let errors_before = self.errors.len();
-            let rule = self.rule(&path, raw, roles, issuers);
+            let rule = self.rule(&path, nth, raw, roles, issuers);
             // A rule with errors, or whose issuer has some, may look unpinned only because of them.
             if let Some(issuers) = issuers.filter(|_| self.errors.len() == errors_before) {
-                self.require_pins(&path, &rule, roles, issuers);
+                self.require_pins(&path, &rule, &pinned, issuers);
             }
             rules.push(rule);
         }
@@ -69,8 +56,9 @@ impl Checker {
     fn rule(
         &mut self,
         path: &str,
+        place: usize,
         raw: RawRule,
-        roles: &[Role],
+        roles: &Roles,
         issuers: Option<&[Issuer]>,
     ) -> Rule {
         let at = |field: &str| format!("{path}.{field}");
@@ -78,22 +66,20 @@ impl Checker {
             (Some(names), Some(issuers)) => self.rule_issuers(&at("issuer"), names, issuers),
             _ => Vec::new(),
         };
-        let mut places = Vec::new();
-        for (nth, name) in self
-            .non_empty(&at("roles"), raw.roles)
-            .into_iter()
-            .enumerate()
-        {
-            match roles.iter().position(|role| role.name == name) {
-                Some(place) => places.push(place),
-                None => {
-                    let known: Vec<_> = roles.iter().map(|role| &role.name).collect();
-                    self.error(
-                        format!("{path}.roles[{nth}]"),
-                        format!("{name:?} is no role; there are {known:?}"),
-                    );
-                }
+        let names = self.non_empty(&at("roles"), raw.roles);
+        let places = self.role_places(&at("roles"), &names, roles);
+        let routes = self.non_empty(&at("routes"), raw.routes);
+        for (nth, name) in routes.iter().enumerate() {
+            if name.is_empty() {
+                self.error(
+                    format!("{path}.routes[{nth}]"),
+                    "is empty; write the name that the gateway gives to a route or service",
+                );
             }
+        }
+        let mut hosts = Vec::new();
+        for (nth, text) in self.non_empty(&at("hosts"), raw.hosts).iter().enumerate() {
+            hosts.extend(self.ok(&format!("{path}.hosts[{nth}]"), HostGlob::parse(text)));
         }
         let methods = self.non_empty(&at("methods"), raw.methods);
         for (nth, method) in methods.iter().enumerate() {
@@ -126,15 +112,67 @@ impl Checker {
                 "is for rules that let tokens through; a deny rule lets none, so leave it out",
             );
         }
+        let when = raw
+            .when
+            .and_then(|source| self.ok(&at("when"), When::compile(&source)));
         Rule {
             id: raw.id,
+            place,
             effect,
+            shadow: raw.shadow,
             issuers: of_issuers,
+            routes,
+            hosts,
             roles: places,
             methods,
             paths,
             claims,
+            schedule: raw
+                .schedule
+                .and_then(|windows| self.schedule(&at("schedule"), windows)),
+            when,
+            certificate: raw
+                .client_certificate
+                .map(|raw| self.certificate(&at("client_certificate"), raw)),
             replay,
+        }
+    }
+
+    fn schedule(&mut self, path: &str, windows: OneOrMany<RawWindow>) -> Option<Schedule> {
+        if windows.items.is_empty() {
+            self.error(path, "is empty, which matches at no time; write a window");
+            return None;
+        }
+        let is_list = windows.is_list;
+        match Schedule::check(windows.items) {
+            Ok(schedule) => Some(schedule),
+            Err(errors) => {
+                for (window, member, message) in errors {
+                    let window = window.filter(|_| is_list);
+                    let place = window.map_or(String::new(), |nth| format!("[{nth}]"));
+                    let member = if member.is_empty() {
+                        member
+                    } else {
+                        format!(".{member}")
+                    };
+                    self.error(format!("{path}{place}{member}"), message);
+                }
+                None
+            }
+        }
+    }
+
+    fn certificate(&mut self, path: &str, raw: RawCertificate) -> CertificateTest {
+        let mut globs = |member: &str, raw: Option<OneOrMany<String>>| {
+            let path = format!("{path}.{member}");
+            let texts = self.non_empty(&path, raw.map(|globs| globs.items));
+            let globs = texts.iter().map(|text| ClaimGlob::parse(text));
+            globs.filter_map(|glob| self.ok(&path, glob)).collect()
+        };
+        CertificateTest {
+            subject: globs("subject", raw.subject),
+            uri_san: globs("uri_san", raw.uri_san),
+            dns_san: globs("dns_san", raw.dns_san),
         }
     }
 
@@ -184,7 +222,7 @@ impl Checker {
     }
 
     /// A list that, where it is written, must not be empty: is an empty one "any" or "none"?
-    fn non_empty(&mut self, path: &str, list: Option<Vec<String>>) -> Vec<String> {
+    pub(super) fn non_empty(&mut self, path: &str, list: Option<Vec<String>>) -> Vec<String> {
         if list.as_ref().is_some_and(Vec::is_empty) {
             self.error(
                 path,
@@ -194,9 +232,9 @@ impl Checker {
         list.unwrap_or_default()
     }
 
-    fn require_pins(&mut self, path: &str, rule: &Rule, roles: &[Role], issuers: &[Issuer]) {
-        for (place, issuer) in issuers.iter().enumerate() {
-            if !is_pinned(rule, roles, place, issuer) {
+    fn require_pins(&mut self, path: &str, rule: &Rule, pinned: &[Vec<bool>], issuers: &[Issuer]) {
+        for ((place, issuer), pinned) in issuers.iter().enumerate().zip(pinned) {
+            if !is_pinned(rule, pinned, place, issuer) {
                 // Of a shared issuer pins cannot be waived.
                 let waiver = match Hosted::find(&issuer.issuer) {
                     Ok(Some(hosted)) if hosted.is_shared => "",
@@ -213,13 +251,15 @@ impl Checker {
     }
 
     pub(super) fn claims(&mut self, path: &str, raw: BTreeMap<String, RawClaimRule>) -> ClaimSet {
-        let tests = raw
-            .into_iter()
-            .map(|(name, raw)| {
-                let test = self.claim(&format!("{path}.{name}"), raw);
-                (name, test)
-            })
-            .collect();
+        let mut tests = Vec::new();
+        for (name, raw) in raw {
+            let path = format!("{path}.{name}");
+            let test = self.claim(&path, raw);
+            tests.extend(
+                self.ok(&path, ClaimName::parse(&name))
+                    .map(|name| (name, test)),
+            );
+        }
         ClaimSet(tests)
     }
 

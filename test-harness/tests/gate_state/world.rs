@@ -101,11 +101,7 @@ pub(crate) fn ask<'p>(
 ) -> Decision<'p> {
     let bearer = format!("Bearer {token}").into_bytes();
     let headers: HeaderMap = [("authorization".to_owned(), bearer)].into_iter().collect();
-    let request = Request {
-        headers: &headers,
-        method: b"GET",
-        target: target.as_bytes(),
-    };
+    let request = Request::new(&headers, b"GET", target.as_bytes());
     judge(
         policy,
         state,

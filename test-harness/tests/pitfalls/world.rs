@@ -55,11 +55,7 @@ pub(crate) fn ask<'p>(
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
         .collect();
-    let request = Request {
-        headers: &headers,
-        method: method.as_bytes(),
-        target: target.as_bytes(),
-    };
+    let request = Request::new(&headers, method.as_bytes(), target.as_bytes());
     let now = UnixTime::from_secs(NOW);
     let id = DecisionId::new(now, 1, 1);
     judge(policy, state, &NoSharedData, request, id, now)
