@@ -8,11 +8,15 @@ mod check;
 mod compiled;
 mod decide;
 mod glob;
+mod host_glob;
 mod identity;
 mod matcher;
+mod nearest;
 mod pin;
 mod preset;
 mod raw;
+#[cfg_attr(not(test), allow(dead_code, reason = "no rule has a schedule yet"))]
+mod schedule;
 
 #[cfg(test)]
 mod tests;
@@ -24,5 +28,7 @@ pub use compiled::{
 };
 pub use decide::{Denial, Mismatch, Permit, Ruling};
 pub use glob::{ClaimGlob, PathGlob};
+pub use host_glob::{HostGlob, normalise_host};
 pub use identity::{Identity, IdentityField};
 pub use matcher::ClaimTest;
+pub use schedule::Schedule;
