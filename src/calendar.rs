@@ -1,6 +1,5 @@
 //! Days of the Gregorian calendar.
 
-use serde::Deserialize;
 use std::fmt;
 
 /// Seconds of a day: Unix time knows no leap seconds.
@@ -10,8 +9,7 @@ const SECONDS_OF_DAY: i64 = 86_400;
 const BEFORE_EPOCH: i64 = 719_162;
 
 /// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Weekday {
     /// Monday.
     Mon,
@@ -29,10 +27,29 @@ pub(crate) enum Weekday {
     Sun,
 }
 
-/// As it is read: `fri`.
-impl fmt::Display for Weekday {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&format!("{self:?}").to_ascii_lowercase())
+impl Weekday {
+    /// All, in order.
+    pub(crate) const WEEK: [Self; 7] = [
+        Self::Mon,
+        Self::Tue,
+        Self::Wed,
+        Self::Thu,
+        Self::Fri,
+        Self::Sat,
+        Self::Sun,
+    ];
+
+    /// As policies write it: `fri`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mon => "mon",
+            Self::Tue => "tue",
+            Self::Wed => "wed",
+            Self::Thu => "thu",
+            Self::Fri => "fri",
+            Self::Sat => "sat",
+            Self::Sun => "sun",
+        }
     }
 }
 

@@ -5,18 +5,24 @@ const MAX_BYTES: usize = 64;
 
 /// The one of `names` that is nearest to `text` without regard to ASCII case: by characters to add, drop or
 /// change, at most one for each four of `text`, and none in a very short one, where any two are alike.
+/// Of several as near, the first.
 pub(super) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if text.len() > MAX_BYTES {
         return None;
     }
-    let most = text.len() / 4;
-    names
-        .into_iter()
-        .filter(|name| name.len().abs_diff(text.len()) <= most)
-        .map(|name| (distance(text, name), name))
-        .filter(|(distance, _)| *distance <= most)
-        .min()
-        .map(|(_, name)| name)
+    let mut most = text.len() / 4;
+    let mut found = None;
+    for name in names {
+        if name.len().abs_diff(text.len()) > most {
+            continue;
+        }
+        let distance = distance(text, name);
+        if distance < most || (distance == most && found.is_none()) {
+            most = distance;
+            found = Some(name);
+        }
+    }
+    found
 }
 
 /// The Levenshtein distance, in bytes.

@@ -28,6 +28,7 @@ impl Schedule {
     ///
     /// # Errors
     /// All that is wrong with it; never empty.
+    #[inline(never)] // Inlined into the check of rules it is larger by 3 KB.
     pub(super) fn check(path: &str, raw: OneOrMany<RawWindow>) -> Result<Self, Vec<ConfigError>> {
         let mut errors = Vec::new();
         let mut windows = Vec::new();

@@ -1,5 +1,8 @@
 //! The rule by which a zone's clocks go on from its last known change: a `TZ` string of POSIX.1-2024
 //! (8.3, Other Environment Variables), with the times of day from -167 to 167 that RFC 9636 (3.3.2) allows.
+//!
+//! A library for such rules makes the filter larger by 28 KB (tz-rs) or 50 KB (jiff-core), and can panic.
+//! This is a fifth of that, and tests compare it with jiff on any rule and on every zone.
 
 use crate::calendar::{Day, is_leap};
 

@@ -1,6 +1,6 @@
 //! Windows of time as they are written.
 
-use crate::calendar::Weekday;
+use crate::policy::raw::present;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -19,13 +19,13 @@ pub(in crate::policy) struct RawWindow(#[serde(deserialize_with = "object")] pub
 pub(in crate::policy) struct RawMembers {
     /// The days on which the window begins, `mon` to `sun`; left out: on any.
     #[serde(default, deserialize_with = "present")]
-    pub(super) days: Option<Vec<Weekday>>,
+    pub(super) days: Option<Vec<String>>,
     /// The time at which it begins, `HH:MM`; left out: `00:00`.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "present")]
     pub(super) from: Option<String>,
     /// The time before which it ends, `HH:MM` up to `24:00`; left out: `24:00`. If that is not after
     /// `from`, it ends on the day after the one on which it began.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "present")]
     pub(super) to: Option<String>,
     /// Whose clock counts: a name of the IANA time zone database, like `Europe/Berlin`, or `UTC`.
     #[serde(default, deserialize_with = "present")]
@@ -40,19 +40,11 @@ pub(in crate::policy) struct RawMembers {
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct RawDates {
     /// The first date, `YYYY-MM-DD`; left out: no first one.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "present")]
     pub(super) from: Option<String>,
     /// The last date, `YYYY-MM-DD`; left out: no last one.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "present")]
     pub(super) to: Option<String>,
-}
-
-/// A member that is written. One that is null is an error: taken for one that is left out, it would make
-/// the window wider than its author did.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 fn present_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
@@ -82,23 +74,4 @@ fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Re
     }
 
     deserializer.deserialize_any(ObjectVisitor(PhantomData))
-}
-
-/// A time or a date. Some YAML readers make a number of `16:00` and a moment of `2026-12-20`.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    struct TextVisitor;
-
-    impl Visitor<'_> for TextVisitor {
-        type Value = String;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a time or a date in quotes, like \"16:00\" or \"2026-12-20\"")
-        }
-
-        fn visit_str<E: Error>(self, value: &str) -> Result<String, E> {
-            Ok(value.into())
-        }
-    }
-
-    deserializer.deserialize_str(TextVisitor).map(Some)
 }

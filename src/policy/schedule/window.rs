@@ -43,9 +43,10 @@ impl Window {
         let mut report = Report { path, errors };
         if raw.days.is_none() && raw.from.is_none() && raw.to.is_none() && raw.dates.is_none() {
             let message = "names no time, so it would always hold; name days, from, to or dates";
-            return report.ok("", Err(message.into()));
+            report.error("", message.into());
+            return None;
         }
-        let days = report.ok(".days", days(raw.days));
+        let days = report.days(raw.days);
         let from = report.ok(".from", minute(raw.from, 0, LAST_MINUTE));
         let to = report.ok(".to", minute(raw.to, MIDNIGHT, MIDNIGHT));
         let dates = report.dates(raw.dates);
@@ -113,7 +114,7 @@ impl Window {
 /// `fri 16:00-24:00 Europe/Berlin`, `00:00-24:00 2026-12-20..2027-01-03 UTC`.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days: Vec<String> = self.days.iter().map(ToString::to_string).collect();
+        let days: Vec<&str> = self.days.iter().map(|day| day.name()).collect();
         if !days.is_empty() {
             write!(f, "{} ", days.join(","))?;
         }
@@ -133,15 +134,40 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
+    fn error(&mut self, member: &str, message: String) {
+        self.errors.push(ConfigError {
+            path: format!("{}{member}", self.path),
+            message,
+        });
+    }
+
     fn ok<T>(&mut self, member: &str, result: Result<T, String>) -> Option<T> {
-        result
-            .map_err(|message| {
-                self.errors.push(ConfigError {
-                    path: format!("{}{member}", self.path),
-                    message,
-                });
-            })
-            .ok()
+        result.map_err(|message| self.error(member, message)).ok()
+    }
+
+    fn days(&mut self, raw: Option<Vec<String>>) -> Option<Vec<Weekday>> {
+        let Some(names) = raw else {
+            return Some(Vec::new());
+        };
+        if names.is_empty() {
+            let message =
+                "is empty, which matches nothing; name one, or leave the list out for any";
+            self.error(".days", message.into());
+            return None;
+        }
+        let mut is_good = true;
+        for (nth, name) in names.iter().enumerate() {
+            if Weekday::WEEK.iter().all(|day| day.name() != name) {
+                let message =
+                    format!("{name:?} is no day; write mon, tue, wed, thu, fri, sat or sun");
+                self.error(&format!(".days[{nth}]"), message);
+                is_good = false;
+            }
+        }
+        let days = Weekday::WEEK
+            .into_iter()
+            .filter(|day| names.iter().any(|name| name == day.name()));
+        is_good.then(|| days.collect())
     }
 
     fn dates(&mut self, raw: Option<RawDates>) -> Option<(Option<Day>, Option<Day>)> {
@@ -150,7 +176,8 @@ impl Report<'_> {
         };
         if raw.from.is_none() && raw.to.is_none() {
             let message = "names no date; name from or to, or leave dates out for any";
-            return self.ok(".dates", Err(message.into()));
+            self.error(".dates", message.into());
+            return None;
         }
         let first = self.ok(".dates.from", date(raw.from));
         let last = self.ok(".dates.to", date(raw.to));
@@ -162,24 +189,11 @@ impl Report<'_> {
                 "{} is before {}, with which dates begin; write the later date here",
                 to, from
             );
-            return self.ok(".dates.to", Err(message));
+            self.error(".dates.to", message);
+            return None;
         }
         Some((first, last))
     }
-}
-
-fn days(raw: Option<Vec<Weekday>>) -> Result<Vec<Weekday>, String> {
-    let Some(mut days) = raw else {
-        return Ok(Vec::new());
-    };
-    if days.is_empty() {
-        return Err(
-            "is empty, which matches nothing; name one, or leave the list out for any".into(),
-        );
-    }
-    days.sort();
-    days.dedup();
-    Ok(days)
 }
 
 /// Reads `HH:MM`, up to `last`; in minutes.
