@@ -1,10 +1,11 @@
 //! What is wrong with a policy, at a place of a file: from whatever found it to each format.
 
+use crate::output::style;
 use crate::source::{Flaw, LoadedPolicy, Place, SourceFile, Span};
 use jobgate::policy::ConfigError;
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
 use serde::Serialize;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,14 +111,6 @@ impl Diagnostic {
         })
     }
 
-    /// Which policy it is, if the file is not the policy.
-    fn footer(&self) -> String {
-        match self.policy.as_str() {
-            "" => String::new(),
-            policy => format!("in {policy}"),
-        }
-    }
-
     /// The source with a mark, in colours.
     pub(crate) fn human(&self, source: &NamedSource<String>) -> Result<String, fmt::Error> {
         let mut text = String::new();
@@ -125,7 +118,6 @@ impl Diagnostic {
             .with_links(false)
             .with_width(100)
             .with_context_lines(1)
-            .with_footer(self.footer())
             .render_report(
                 &mut text,
                 &Report {
@@ -133,6 +125,10 @@ impl Diagnostic {
                     source,
                 },
             )?;
+        if !self.policy.is_empty() {
+            let style = style::HELP;
+            writeln!(text, "  {style}policy:{style:#} {}", self.policy)?;
+        }
         Ok(text)
     }
 }

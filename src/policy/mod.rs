@@ -13,6 +13,8 @@ mod matcher;
 mod pin;
 mod preset;
 mod raw;
+#[cfg(feature = "schema")]
+mod schema;
 
 #[cfg(test)]
 mod tests;
@@ -26,3 +28,5 @@ pub use decide::{Denial, Mismatch, Permit, Ruling};
 pub use glob::{ClaimGlob, PathGlob};
 pub use identity::{Identity, IdentityField};
 pub use matcher::ClaimTest;
+#[cfg(feature = "schema")]
+pub use schema::schema;

@@ -85,7 +85,7 @@ impl CheckArgs {
                     (0, _, 0) => style::WARNING,
                     _ => style::ERROR,
                 };
-                writeln!(output, "{style}{tally}{}", style.render_reset())?;
+                writeln!(output, "{style}{tally}{style:#}")?;
             }
         }
         output.flush()?;

@@ -9,6 +9,8 @@ mod find;
 mod flaw;
 mod json;
 mod scalar;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod yaml;
 
@@ -116,7 +118,10 @@ pub(crate) struct LoadedPolicy {
     pub(crate) place: String,
     /// The JSON that the filter is given.
     pub(crate) json: String,
-    #[expect(dead_code, reason = "for commands that look into policies")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for commands that look into policies")
+    )]
     pub(crate) value: Value,
     tree: Rc<Node>,
 }
