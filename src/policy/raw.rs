@@ -23,37 +23,37 @@ use std::marker::PhantomData;
     schemars(rename = "Policy")
 )]
 pub(super) struct RawPolicy {
-    /// Whether a refusal blocks the request.
+    /// Whether a refusal [blocks the request](#mode).
     ///
     /// Default: `enforce`.
     #[serde(default)]
     pub(super) mode: RawMode,
-    /// Who may sign tokens; at least one.
+    /// [Who may sign tokens](#issuers), and what is asked of them; at least one.
     pub(super) issuers: Vec<RawIssuer>,
-    /// Where the token is.
+    /// [Where the token is](#token).
     #[serde(default)]
     pub(super) token: RawToken,
-    /// The headers that the upstream gets.
+    /// [The headers](#headers) that the upstream gets.
     #[serde(default)]
     pub(super) headers: RawHeaders,
-    /// Names for jobs of a kind: each is a claim set, or a list of claim sets of which one must hold.
+    /// [Names for jobs of a kind](#roles-and-rules): each is a claim set, or a list of claim sets of which one must hold.
     #[serde(default)]
     pub(super) roles: BTreeMap<String, OneOrMany<RawRole>>,
-    /// What is allowed and denied. Nothing is allowed that no rule allows; a deny wins over every allow;
+    /// [What is allowed and denied](#roles-and-rules). Nothing is allowed that no rule allows; a deny wins over every allow;
     /// their order never matters.
     pub(super) rules: Vec<RawRule>,
-    /// What is told to whom.
+    /// [What is told to whom](#audit).
     #[serde(default)]
     pub(super) audit: RawAudit,
-    /// Whether the gateway has shared data, where it can't be asked: `true` on Kong with a zone for it.
+    /// Whether the gateway has [shared data](#shared_data), where it can't be asked: `true` on Kong with a zone for it.
     ///
     /// Default: `false`.
     #[serde(default)]
     pub(super) shared_data: bool,
-    /// How many proven tokens are remembered.
+    /// [How many proven tokens](#cache) are remembered.
     #[serde(default)]
     pub(super) cache: RawCache,
-    /// Tokens that are good and are refused all the same.
+    /// [Tokens that are good and are refused all the same](#revocations).
     #[serde(default, deserialize_with = "present")]
     pub(super) revocations: Option<RawRevocations>,
 }

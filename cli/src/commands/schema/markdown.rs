@@ -9,7 +9,8 @@ use serde_json::Value;
 pub(super) struct Section {
     /// As in the page's marker.
     pub(super) name: &'static str,
-    /// The definitions whose members are its rows, each with what their names begin with.
+    /// The definitions whose members are its rows (none for the whole policy), each with what their names begin
+    /// with.
     parts: &'static [(&'static str, &'static str)],
     /// The heads of the columns of names and meanings.
     heads: (&'static str, &'static str),
@@ -18,6 +19,23 @@ pub(super) struct Section {
 }
 
 pub(super) const SECTIONS: &[Section] = &[
+    Section {
+        name: "policy",
+        parts: &[("", "")],
+        heads: ("member", "meaning"),
+        order: &[
+            "mode",
+            "issuers",
+            "token",
+            "headers",
+            "roles",
+            "rules",
+            "audit",
+            "shared_data",
+            "cache",
+            "revocations",
+        ],
+    },
     Section {
         name: "mode",
         parts: &[("Mode", "")],
@@ -53,12 +71,6 @@ pub(super) const SECTIONS: &[Section] = &[
         parts: &[("Token", "")],
         heads: ("member", "meaning"),
         order: &["header", "forward"],
-    },
-    Section {
-        name: "headers",
-        parts: &[("Headers", "")],
-        heads: ("member", "meaning"),
-        order: &[],
     },
     Section {
         name: "rules",
@@ -120,7 +132,11 @@ pub(super) fn table(schema: &Value, section: &str) -> Option<String> {
     let section = SECTIONS.iter().find(|known| known.name == section)?;
     let mut rows = Vec::new();
     for (definition, prefix) in section.parts {
-        rows.extend(rows_of(&schema["$defs"][definition], prefix));
+        let definition = match *definition {
+            "" => schema,
+            name => &schema["$defs"][name],
+        };
+        rows.extend(rows_of(definition, prefix));
     }
     // Members that the same table has the members of.
     let is_parent = |row: &Row| {
@@ -159,7 +175,14 @@ pub(super) fn table(schema: &Value, section: &str) -> Option<String> {
 /// The members of an object, or the values of an enumeration.
 fn rows_of(definition: &Value, prefix: &str) -> Vec<Row> {
     let members = definition["properties"].as_object().into_iter().flatten();
-    let members = members.map(|(name, member)| row(format!("{prefix}{name}"), member));
+    let members = members.map(|(name, member)| {
+        let mut row = row(format!("{prefix}{name}"), member);
+        let required = definition["required"].as_array();
+        if required.is_some_and(|required| required.iter().any(|member| member == name)) {
+            row.default = Some("required".into());
+        }
+        row
+    });
     let values = definition["oneOf"].as_array().into_iter().flatten();
     let values = values.filter_map(|value| Some(row(value["const"].as_str()?.to_owned(), value)));
     members.chain(values).collect()
@@ -181,11 +204,18 @@ fn row(name: String, schema: &Value) -> Row {
 /// A cell: without the capital at its beginning and the stop at its end.
 fn cell(text: &str) -> String {
     let text = text.strip_suffix('.').unwrap_or(text).replace('|', "\\|");
-    let word = text.split([' ', '\'']).next().unwrap_or_default();
+    let word = text
+        .split([' ', '\'', '['])
+        .find(|word| !word.is_empty())
+        .unwrap_or_default();
     let is_name = word.len() > 1 && word.chars().all(char::is_uppercase);
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) if !is_name => first.to_lowercase().chain(chars).collect(),
-        _ => text,
+    if is_name {
+        return text;
     }
+    // Also within a link: `[Who may sign](#issuers)`.
+    let first = text.find(|first| first != '[').unwrap_or_default();
+    let mut chars = text.chars();
+    let before: String = chars.by_ref().take(first).collect();
+    let lower = chars.next().into_iter().flat_map(char::to_lowercase);
+    before.chars().chain(lower).chain(chars.clone()).collect()
 }
