@@ -11,7 +11,6 @@ use std::fmt::{self, Write as _};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Severity {
     Error,
-    #[expect(dead_code, reason = "the static analysis has them")]
     Warning,
 }
 
@@ -42,6 +41,15 @@ impl Diagnostic {
             message: flaw.message.clone(),
             fix: Some(flaw.fix.clone()),
             span: flaw.span.clone(),
+        }
+    }
+
+    /// Of what a policy may become on its way to the gateway.
+    pub(crate) fn two_ways(policy: &str, doubt: &Flaw) -> Self {
+        Self {
+            severity: Severity::Warning,
+            code: "two_ways",
+            ..Self::unreadable(policy, doubt)
         }
     }
 

@@ -13,10 +13,16 @@ fn what_is_wrong_is_shown_at_its_place() {
         "kong.yml",
         "envoy.yaml",
         "twice.yaml",
+        "doubtful.yaml",
     ] {
+        let code = i32::from(file != "doubtful.yaml");
         for format in ["human", "plain", "json"] {
             let ran = run(&["check", "--format", format, file], "");
-            assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{file} {format}");
+            assert_eq!(
+                (ran.code, ran.stderr.as_str()),
+                (code, ""),
+                "{file} {format}"
+            );
             insta::assert_snapshot!(format!("{file} {format}"), ran.stdout);
         }
     }
@@ -45,6 +51,20 @@ fn the_exit_code_tells_how_it_ended() {
             "",
             1,
             "1 error, 0 warnings in 2 policies",
+            "",
+        ),
+        (
+            &["check", "doubtful.yaml"],
+            "",
+            0,
+            "0 errors, 3 warnings",
+            "",
+        ),
+        (
+            &["check", "--deny-warnings", "doubtful.yaml"],
+            "",
+            1,
+            "0 errors, 3 warnings",
             "",
         ),
         (

@@ -124,10 +124,10 @@ impl Written<'_> {
     fn skip_opening(&mut self) {
         match self.quoting {
             Quoting::Single | Quoting::Double => self.skip(1),
-            Quoting::Verbatim if self.rest.starts_with(['|', '>']) => {
+            Quoting::Block if self.rest.starts_with(['|', '>']) => {
                 self.skip(self.rest.find('\n').map_or(0, |line| line + 1));
             }
-            Quoting::Verbatim => {}
+            Quoting::Block | Quoting::Plain => {}
         }
     }
 

@@ -10,13 +10,7 @@ fn find(text: &str, path: &str) -> Result<Vec<(String, LoadedPolicy)>, Flaw> {
         .into_iter()
         .map(|found| match found.what {
             Given::Policy(node) => {
-                let (json, tree) = policy(text, &node, is_json)?;
-                let policy = LoadedPolicy {
-                    place: found.place.clone(),
-                    value: tree.to_value(),
-                    json,
-                    tree,
-                };
+                let policy = policy(text, &node, is_json)?;
                 Ok((found.place, policy))
             }
             Given::Nothing { at, message, fix } => Err(Flaw::new(at.span.clone(), message, fix)),
