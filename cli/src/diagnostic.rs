@@ -60,19 +60,31 @@ impl Diagnostic {
         error: &ConfigError,
     ) -> Self {
         let (message, fix) = remedy(&error.message);
+        let found = Self::at(policy, file, &error.path);
         let place = policy.locate(&error.path);
-        let span = match &place.key {
-            Some(key) if message.starts_with("unknown field") => key.clone(),
-            _ => shown(&place, file),
-        };
         Self {
             severity: Severity::Error,
             code: "config_invalid",
-            policy: policy.place.clone(),
-            path: error.path.clone(),
             message: message.to_owned(),
             fix: fix.map(str::to_owned),
-            span,
+            span: match place.key {
+                Some(key) if message.starts_with("unknown field") => key,
+                _ => found.span,
+            },
+            ..found
+        }
+    }
+
+    /// A warning without words at a path of a policy, for what fills in the rest.
+    pub(crate) fn at(policy: &LoadedPolicy, file: &SourceFile, path: &str) -> Self {
+        Self {
+            severity: Severity::Warning,
+            code: "",
+            policy: policy.place.clone(),
+            path: path.to_owned(),
+            message: String::new(),
+            fix: None,
+            span: shown(&policy.locate(path), file),
         }
     }
 
