@@ -13,6 +13,7 @@ mod matcher;
 mod pin;
 mod preset;
 mod raw;
+pub mod when;
 
 #[cfg(test)]
 mod tests;
