@@ -20,7 +20,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use error::WhenError;
+pub use error::{Given, WhenError};
 
 use crate::time::UnixTime;
 use crate::token::Claims;
