@@ -105,6 +105,7 @@ fn everything() -> Value {
             {
                 "id": "r", "effect": "allow", "shadow": true, "issuer": "github", "routes": ["deploy"], "hosts": ["*.acme.example"],
                 "schedule": [{ "days": ["mon"], "from": "08:00", "to": "24:00", "timezone": "UTC", "dates": { "from": "2026-12-20", "to": "2027-01-03" } }],
+                "when": "claims.a != \"b\"",
                 "client_certificate": { "subject": "CN=ci", "uri_san": ["spiffe://acme/*"], "dns_san": "ci.acme.example" }, "roles": ["one", "many"], "methods": ["GET"],
                 "paths": ["/x/**"], "claims": { "c": { "matches": ["a", "b*"] }, "d": 1.5 }, "replay": "once",
             },
