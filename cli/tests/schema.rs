@@ -123,6 +123,13 @@ fn everything() -> Value {
             "uri": "https://r.example/r", "cluster": "r", "interval": "1m", "timeout": "1s", "max_stale": "1h",
             "unavailable": "allow",
         },
+        "limits": [
+            {
+                "id": "l", "key": ["a", "/b/c"], "rules": ["r"], "rate": "30/m", "burst": 10, "unavailable": "allow",
+                "tiers": [{ "roles": ["one"], "claims": { "a": "b" }, "rate": "1/s", "burst": 2 }],
+            },
+            { "id": "fleet", "key": ["a"], "enforce_by": "gateway" },
+        ],
     })
 }
 
@@ -224,6 +231,7 @@ fn is_of_shape(message: &str) -> bool {
         "is no preset",
         "is not a duration",
         "is not a size",
+        "is not a rate",
         "has a member that is none of",
     ];
     shape.iter().any(|words| message.contains(words))

@@ -3,6 +3,7 @@
 mod cache;
 mod issuers;
 mod jwks;
+mod limits;
 mod revocations;
 mod roles;
 mod rules;
@@ -123,6 +124,14 @@ fn lists_for_objects(document: &Value) -> Vec<ConfigError> {
             places.push((format!("rules[{nth}].{name}"), rule.get(name)));
         }
     }
+    for (nth, limit) in items("limits") {
+        places.push((format!("limits[{nth}]"), Some(limit)));
+        let tiers = limit.get("tiers").and_then(Value::as_array);
+        let tiers = (0..).zip(tiers.into_iter().flatten());
+        places.extend(
+            tiers.map(|(tier, value)| (format!("limits[{nth}].tiers[{tier}]"), Some(value))),
+        );
+    }
     for (name, sets) in document
         .get("roles")
         .and_then(Value::as_object)
@@ -162,13 +171,14 @@ impl Checker {
 
     fn policy(&mut self, raw: RawPolicy, canonical: &str) -> Option<Policy> {
         let issuers = self.issuers(raw.issuers);
-        let headers = self.headers(raw.headers);
+        let mut headers = self.headers(raw.headers);
         let carrier = self.carrier(raw.token, &headers.prefix);
         let roles = self.roles(raw.roles);
         let rules = self.rules(raw.rules, &roles, issuers.as_deref());
         let cache = self.cache(raw.cache);
         let revocations = self.revocations(raw.revocations, issuers.as_deref());
         let claims_read = claims_read(issuers.as_deref().unwrap_or_default(), &roles.roles, &rules);
+        let limits = self.limits(raw.limits, &roles, &rules, &mut headers);
         Some(Policy {
             mode: match raw.mode {
                 RawMode::Enforce => Mode::Enforce,
@@ -186,6 +196,7 @@ impl Checker {
             digest: digest(canonical),
             cache: cache?,
             revocations: revocations?,
+            limits: limits?,
         })
     }
 

@@ -2,9 +2,12 @@
 
 mod configuration;
 mod discovery;
+mod example;
 mod faults;
 mod keys;
+mod limits;
 mod metrics;
+mod rate_limit_service;
 mod reload;
 mod replay;
 mod requests;
