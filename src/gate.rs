@@ -285,18 +285,7 @@ fn rule(policy: &Policy, token: &VerifiedToken, facts: &Facts<'_>) -> Result<Per
     match policy.decide(token, facts) {
         Ruling::Allow(permit) => Ok(permit),
         Ruling::Deny(denial) => Err(Refused {
-            refusal: match (denial.rule, denial.uncertain) {
-                (Some(_), None) => Refusal::new(Reason::DeniedByRule, "a deny rule matched"),
-                (Some(_), Some(why)) => Refusal::new(
-                    Reason::DeniedByRule,
-                    format!("it can't be told whether a deny rule matches: {why}"),
-                ),
-                (None, _) if denial.lacks_certificate => Refusal::new(
-                    Reason::ClientCertificateRequired,
-                    "only the client certificate that a rule asks for is missing",
-                ),
-                (None, _) => Refusal::new(Reason::NoRuleMatched, "no allow rule matched"),
-            },
+            refusal: denial.refusal(),
             rule: denial.rule,
             roles: denial.roles,
             shadow: denial.shadow,
