@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{check, completions, schema};
+use crate::commands::{check, completions, explain, schema};
 use crate::output::Format;
 use clap::{Parser, Subcommand};
 
@@ -39,6 +39,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Check(check::CheckArgs),
+    Explain(Box<explain::ExplainArgs>),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }

@@ -6,7 +6,9 @@
 mod args;
 mod commands;
 mod diagnostic;
+mod evaluate;
 mod exit;
+mod explanation;
 mod failure;
 mod output;
 mod source;
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let mut output = Output::new(format);
     let ended = match &command {
         Command::Check(args) => args.run(&mut output),
+        Command::Explain(args) => args.run(&mut output),
         Command::Schema(args) => args.run(&mut output),
         Command::Completions(args) => args.run(&mut output),
     };

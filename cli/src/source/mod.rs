@@ -4,6 +4,8 @@
 //! given ([`LoadedPolicy::compile`]), and knows where each of its parts stands in the file
 //! ([`LoadedPolicy::locate`]).
 
+mod choose;
+mod data;
 mod embedded;
 mod find;
 mod flaw;
@@ -12,6 +14,7 @@ mod scalar;
 mod tree;
 mod yaml;
 
+pub(crate) use data::Data;
 pub(crate) use flaw::Flaw;
 pub(crate) use tree::{Place, Span};
 
