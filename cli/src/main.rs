@@ -11,6 +11,7 @@ mod exit;
 mod explanation;
 mod failure;
 mod output;
+mod policy_tests;
 mod source;
 
 use args::{Args, Command};
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let ended = match &command {
         Command::Check(args) => args.run(&mut output),
         Command::Explain(args) => args.run(&mut output),
+        Command::Test(args) => args.run(&mut output),
         Command::Schema(args) => args.run(&mut output),
         Command::Completions(args) => args.run(&mut output),
     };

@@ -1,5 +1,6 @@
 //! `jobgate explain`
 
+use crate::args::misuse;
 use crate::evaluate::{
     self, Answer, Certificate, Decision, EXAMPLES as PRESETS, Job, Question, Request, evaluate,
 };
@@ -74,12 +75,8 @@ struct JobArgs {
     claims: Option<PathBuf>,
 
     /// A claim, over those of the file; can be repeated. The value is JSON if it can be, else a text
-    #[arg(
-        long,
-        value_name = "NAME=VALUE",
-        help_heading = "Claims instead of a token"
-    )]
-    claim: Vec<String>,
+    #[arg(long, value_name = "NAME=VALUE", value_parser = claim, help_heading = "Claims instead of a token")]
+    claim: Vec<(String, Value)>,
 
     /// Start from the claims of an example job of this provider
     #[arg(long, value_name = "PRESET", value_parser = PRESETS, help_heading = "Claims instead of a token")]
@@ -149,7 +146,7 @@ Exit codes: 0 allowed, 1 denied, 2 wrong usage, 3 a file can't be read or the po
 
 impl ExplainArgs {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
-        self.check_stdin()?;
+        self.check_stdin();
         let loaded = source::load(&self.policy)?;
         let chosen = loaded.choose(self.place.as_deref())?;
         if output.format == Format::Json
@@ -171,8 +168,7 @@ impl ExplainArgs {
             host: self.request.host.clone(),
             route: self.request.route.clone(),
             service: self.request.service.clone(),
-            certificate: certificate
-                .map_err(|why| Failure::new(format!("--certificate: {why}")))?,
+            certificate: certificate.unwrap_or_else(|why| misuse(format!("--certificate: {why}"))),
         };
         let keys = self.jwks.as_deref().map(key_set).transpose()?;
         let revocations = self
@@ -209,7 +205,7 @@ impl ExplainArgs {
         Ok(exit(&answer))
     }
 
-    fn check_stdin(&self) -> Result<(), Failure> {
+    fn check_stdin(&self) {
         let paths = [
             Some(&self.policy),
             self.job.claims.as_ref(),
@@ -223,10 +219,10 @@ impl ExplainArgs {
             .count()
             + usize::from(self.job.token.as_deref() == Some(STDIN));
         if from_stdin > 1 {
-            return Err(Failure::new("standard input is given for several things")
-                .help("give one of them as -, and the others as files"));
+            misuse(
+                "standard input is given for several things; give one of them as -, and the others as files",
+            );
         }
-        Ok(())
     }
 
     fn check_rules(&self, policy: &Policy) -> Result<(), Failure> {
@@ -256,9 +252,9 @@ impl ExplainArgs {
         if claims.is_none() && claim.is_empty() && like.is_none() {
             return match std::env::var("JOBGATE_TOKEN") {
                 Ok(token) => Ok(Job::Token(bare(&token))),
-                Err(_) => Err(Failure::new("there is no job to ask about").help(
-                    "give its token with --token @FILE or in the environment's JOBGATE_TOKEN, or claims with --claims FILE, --claim NAME=VALUE or --like PRESET",
-                )),
+                Err(_) => misuse(
+                    "there is no job to ask about; give its token with --token @FILE or in the environment's JOBGATE_TOKEN, or claims with --claims FILE, --claim NAME=VALUE or --like PRESET",
+                ),
             };
         }
         let mut all = like
@@ -268,16 +264,17 @@ impl ExplainArgs {
         if let Some(path) = claims {
             all.extend(claims_of(path)?);
         }
-        for text in claim {
-            let (name, value) = text.split_once('=').ok_or_else(|| {
-                Failure::new(format!("--claim {text:?} has no value")).help("write NAME=VALUE")
-            })?;
-            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-            all.insert(name.to_owned(), value);
-        }
+        all.extend(claim.iter().cloned());
         Job::of_claims(policy, all, issuer.as_deref())
             .map_err(|why| Failure::new(why).help("--issuer names it, or the claim iss"))
     }
+}
+
+/// Reads a claim: `build_number=42`, `groups=["a", "b"]`, `build_branch=main`.
+fn claim(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((name.to_owned(), value))
 }
 
 /// What the gate answers with such a policy.
@@ -302,7 +299,8 @@ fn exit(answer: &Answer) -> Exit {
     }
 }
 
-fn now() -> UnixTime {
+/// The clock's time.
+pub(super) fn now() -> UnixTime {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     UnixTime::new(since_epoch.unwrap_or_default())
 }

@@ -13,7 +13,9 @@ pub(crate) fn printable(text: &str) -> String {
     for character in text.chars() {
         let steers = character.is_control()
             // What turns the direction of text, joins or hides.
-            || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+            || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+            // What no XML may hold.
+            || matches!(character, '\u{fffe}' | '\u{ffff}');
         if steers {
             out.extend(character.escape_unicode());
         } else {

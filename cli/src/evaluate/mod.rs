@@ -10,7 +10,7 @@ mod request;
 mod rules;
 
 pub(crate) use describe::printable;
-pub(crate) use job::{EXAMPLES, Job, example, named_issuer};
+pub(crate) use job::{EXAMPLES, Job, example};
 pub(crate) use request::{Certificate, Request, moment};
 pub(crate) use rules::{ConditionView, RoleView, RuleView};
 
@@ -92,10 +92,33 @@ pub(crate) struct Answer {
     pub(crate) required: Vec<ConditionView>,
     /// Every rule in the policy's order; none if path or issuer are not known, without which rules can't be asked.
     pub(crate) rules: Option<Vec<RuleView>>,
+    /// Every role.
+    pub(crate) all_roles: Vec<RoleView>,
     /// What the rules say, where a check before them fails.
     pub(crate) otherwise: Option<Result<usize, Refusal>>,
     /// What an answer without a gateway can't tell.
     pub(crate) notes: Vec<String>,
+}
+
+/// An answer that tells what there is to be seen of a policy: of each issuer, role and rule the conditions.
+pub(crate) fn structure(policy: &Policy) -> Vec<Answer> {
+    let nobody = Claims::new(serde_json::Map::new());
+    let request = Request::nothing();
+    (0..policy.issuers.len())
+        .map(|issuer| {
+            evaluate(&Question {
+                policy,
+                job: &Job::Claims {
+                    claims: nobody.clone(),
+                    issuer: Some(issuer),
+                },
+                request: &request,
+                keys: None,
+                revocations: None,
+                at: UnixTime::from_secs(0),
+            })
+        })
+        .collect()
 }
 
 /// A job as far as it is known before the rules.
@@ -203,6 +226,11 @@ pub(crate) fn evaluate(question: &Question<'_>) -> Answer {
         checks,
         required: required.unwrap_or_default(),
         rules,
+        all_roles: known
+            .claims
+            .as_ref()
+            .map(|claims| rules::roles(policy, claims))
+            .unwrap_or_default(),
         otherwise,
         notes,
     }

@@ -19,6 +19,18 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// A request that is about nothing.
+    pub(super) fn nothing() -> Self {
+        Self {
+            method: String::new(),
+            target: "/".into(),
+            host: None,
+            route: None,
+            service: None,
+            certificate: Certificate::default(),
+        }
+    }
+
     /// The target without its query, which may hold secrets.
     pub(crate) fn without_query(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()

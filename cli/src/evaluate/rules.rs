@@ -2,7 +2,9 @@
 
 use super::describe;
 use super::request::Certificate;
-use jobgate::policy::{ClaimSet, ConditionTrace, Effect, Facts, Issuer, Policy, Role, Rule, Truth};
+use jobgate::policy::{
+    ClaimSet, ConditionTrace, Effect, Facts, Issuer, Policy, Role, RoleSet, Rule, Truth,
+};
 use jobgate::token::Claims;
 use serde_json::Value;
 
@@ -36,8 +38,6 @@ pub(crate) struct ConditionView {
 /// A role that a rule asks for.
 #[derive(Debug, Clone)]
 pub(crate) struct RoleView {
-    /// Its place in [`Policy::roles`].
-    pub(crate) place: usize,
     pub(crate) name: String,
     pub(crate) held: bool,
     /// What each way to it asks for.
@@ -217,44 +217,50 @@ impl Asked<'_> {
         let places = rule.roles.iter();
         places
             .filter_map(|place| Some((*place, self.policy.roles.get(*place)?)))
-            .map(|(place, role)| self.role(place, role))
+            .map(|(place, role)| view_of(self.policy, place, role, self.claims, self.held))
             .collect()
     }
+}
 
-    fn role(&self, place: usize, role: &Role) -> RoleView {
-        RoleView {
-            place,
-            name: role.name.clone(),
-            held: self.held.contains(&place),
-            ways: role
-                .any_of
-                .iter()
-                .map(|set| {
-                    let included: Vec<_> = set
-                        .roles
-                        .iter()
-                        .filter_map(|place| self.policy.roles.get(*place))
-                        .map(|role| role.name.as_str())
-                        .collect();
-                    let has = set.roles.iter().any(|place| self.held.contains(place));
-                    let roles = (!set.roles.is_empty()).then(|| ConditionView {
-                        member: "roles".into(),
-                        expected: format!("one of {included:?}"),
-                        actual: if has {
-                            "held".into()
-                        } else {
-                            "none of them".into()
-                        },
-                        value: None,
-                        holds: has.into(),
-                        roles: Vec::new(),
-                    });
-                    roles
-                        .into_iter()
-                        .chain(of_set(&set.claims, self.claims))
-                        .collect()
-                })
-                .collect(),
-        }
+/// Every role of the policy.
+pub(super) fn roles(policy: &Policy, claims: &Claims) -> Vec<RoleView> {
+    let held = policy.roles_of(claims);
+    let roles = policy.roles.iter().enumerate();
+    roles
+        .map(|(place, role)| view_of(policy, place, role, claims, &held))
+        .collect()
+}
+
+fn view_of(
+    policy: &Policy,
+    place: usize,
+    role: &Role,
+    claims: &Claims,
+    held: &[usize],
+) -> RoleView {
+    let way = |set: &RoleSet| {
+        let included = set
+            .roles
+            .iter()
+            .filter_map(|place| policy.roles.get(*place));
+        let included: Vec<_> = included.map(|role| role.name.as_str()).collect();
+        let has = set.roles.iter().any(|place| held.contains(place));
+        let roles = (!set.roles.is_empty()).then(|| ConditionView {
+            member: "roles".into(),
+            expected: format!("one of {included:?}"),
+            actual: if has { "held" } else { "none of them" }.into(),
+            value: None,
+            holds: has.into(),
+            roles: Vec::new(),
+        });
+        roles
+            .into_iter()
+            .chain(of_set(&set.claims, claims))
+            .collect()
+    };
+    RoleView {
+        name: role.name.clone(),
+        held: held.contains(&place),
+        ways: role.any_of.iter().map(way).collect(),
     }
 }

@@ -279,6 +279,42 @@ fn rules(
     Ok(())
 }
 
+/// Where a test failed: what the expected rule lacks, or else the rule that decides or comes nearest.
+pub(crate) fn nearest(
+    out: &mut dyn Write,
+    explanation: &Explanation<'_>,
+    expected: Option<&str>,
+    indent: usize,
+) -> io::Result<()> {
+    let before = explanation.answer.checks.iter();
+    for check in before.filter(|check| matches!(check.standing, Standing::Fails(_))) {
+        write!(out, "{:width$}", "", width = indent.saturating_sub(2))?;
+        line_of_check(out, check, 0)?;
+    }
+    let required = &explanation.answer.required;
+    if required
+        .iter()
+        .any(|condition| condition.holds != Truth::Yes)
+    {
+        writeln!(out, "{:indent$}every token of the issuer", "")?;
+        conditions(out, required, indent + 4)?;
+    }
+    let rules = explanation.rules();
+    let decides = rules.first().filter(|rule| rule.matches());
+    let expected = rules.iter().find(|rule| Some(rule.id.as_str()) == expected);
+    let shown = decides
+        .into_iter()
+        .chain(expected.filter(|rule| !rule.matches()));
+    let mut shown: Vec<_> = shown.collect();
+    if shown.is_empty() {
+        shown.extend(rules.first());
+    }
+    for view in shown {
+        rule(out, view, indent)?;
+    }
+    Ok(())
+}
+
 /// One rule with its conditions.
 pub(crate) fn rule(out: &mut dyn Write, rule: &RuleView, indent: usize) -> io::Result<()> {
     let deny = rule.effect == Effect::Deny;
@@ -294,14 +330,9 @@ pub(crate) fn rule(out: &mut dyn Write, rule: &RuleView, indent: usize) -> io::R
         (Truth::Yes, _) if total == 0 => "matches everything".to_owned(),
         (Truth::Yes, _) => "matches".to_owned(),
         (_, true) => "counts as matching: it can't be told that it does not".to_owned(),
-        (_, false) => format!(
-            "{missing} of {total} {} not hold",
-            match (total, missing) {
-                (1, _) => "condition does",
-                (_, 1) => "conditions does",
-                _ => "conditions do",
-            }
-        ),
+        (_, false) if total == 1 => "does not match".to_owned(),
+        (_, false) if missing == 1 => format!("1 of {total} conditions does not hold"),
+        (_, false) => format!("{missing} of {total} conditions do not hold"),
     };
     let trial = if rule.shadow { " on trial" } else { "" };
     writeln!(
