@@ -1,7 +1,7 @@
 //! A request, as the command line and test files describe it.
 
 use jiff::Timestamp;
-use jobgate::policy::{ClientCertificate, normal_host};
+use jobgate::policy::{ClientCertificate, normalise_host};
 use jobgate::time::UnixTime;
 use std::str::FromStr;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Request {
 
     /// The host, as rules see it.
     pub(crate) fn normal_host(&self) -> Option<String> {
-        normal_host(self.host.as_ref()?.as_bytes())
+        normalise_host(self.host.as_ref()?.as_bytes())
     }
 }
 
