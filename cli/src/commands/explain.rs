@@ -249,7 +249,7 @@ impl ExplainArgs {
         if let Some(token) = token {
             return Ok(Job::Token(read_token(token)?));
         }
-        if claims.is_none() && claim.is_empty() && like.is_none() {
+        if claims.is_none() && claim.is_empty() && like.is_none() && issuer.is_none() {
             return match std::env::var("JOBGATE_TOKEN") {
                 Ok(token) => Ok(Job::Token(bare(&token))),
                 Err(_) => misuse(
@@ -265,8 +265,7 @@ impl ExplainArgs {
             all.extend(claims_of(path)?);
         }
         all.extend(claim.iter().cloned());
-        Job::of_claims(policy, all, issuer.as_deref())
-            .map_err(|why| Failure::new(why).help("--issuer names it, or the claim iss"))
+        Job::of_claims(policy, all, issuer.as_deref()).map_err(Failure::new)
     }
 }
 

@@ -167,9 +167,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     walk(path, &mut found)?;
     if found.is_empty() {
         return Err(
-            Failure::new(format!("{}: there are no tests in here", path.display())).help(
-                "a file of tests ends in .yaml, .yml or .json and has the members policy and tests",
-            ),
+            Failure::new(format!("{}: there are no tests in here", path.display()))
+                .help("a file of tests ends in .yaml, .yml or .json and has the member tests"),
         );
     }
     Ok(found)
@@ -192,7 +191,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
             walk(&path, found)?;
         } else if matches!(extension, Some("yaml" | "yml" | "json")) {
             let looks_like_tests = match Data::read(&path) {
-                Ok(data) => data.value.get("tests").is_some() && data.value.get("policy").is_some(),
+                Ok(data) => data.value.get("tests").is_some(),
                 // It may be a template, or tests that must not get lost.
                 Err(_) => name.contains("test"),
             };
@@ -253,16 +252,20 @@ impl Report<'_> {
         }
         let failed = self.failed();
         let total = self.outcomes.len();
-        let mut summary = format!("{total} {}: ", if total == 1 { "test" } else { "tests" });
-        summary += &match failed {
-            0 => "all pass".to_owned(),
-            failed => format!("{failed} failed"),
+        let tests = if total == 1 { "test" } else { "tests" };
+        let not_run = match self.not_run.len() {
+            1 => "1 file could not be run".to_owned(),
+            many => format!("{many} files could not be run"),
         };
-        match self.not_run.len() {
-            0 => {}
-            1 => summary += "; 1 file could not be run",
-            many => summary += &format!("; {many} files could not be run"),
-        }
+        let outcome = match failed {
+            0 => format!("{total} {tests}: all pass"),
+            failed => format!("{total} {tests}: {failed} failed"),
+        };
+        let summary = match (total, self.not_run) {
+            (_, []) => outcome,
+            (0, _) => not_run,
+            (_, _) => format!("{outcome}; {not_run}"),
+        };
         let good = failed == 0 && self.not_run.is_empty();
         let style = if good { style::GOOD } else { style::ERROR };
         writeln!(out, "{}", paint(style, summary))

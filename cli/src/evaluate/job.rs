@@ -33,7 +33,7 @@ impl Job {
             (None, None, [_]) => Some(0),
             (None, None, _) => {
                 return Err(format!(
-                    "whose claims these are is not clear; name one of the policy's issuers: {}",
+                    "whose claims these are is not clear; name the issuer, or write iss among them: {}",
                     issuers(policy)
                 ));
             }

@@ -96,6 +96,8 @@ pub(crate) struct Answer {
     pub(crate) all_roles: Vec<RoleView>,
     /// What the rules say, where a check before them fails.
     pub(crate) otherwise: Option<Result<usize, Refusal>>,
+    /// Whether all but the signature is known to be good.
+    pub(crate) signature_unknown: bool,
     /// What an answer without a gateway can't tell.
     pub(crate) notes: Vec<String>,
 }
@@ -127,6 +129,8 @@ struct Known {
     issuer: Option<usize>,
     claims: Option<Claims>,
     refusal: Option<Refusal>,
+    /// Whether all but the signature is known to be good.
+    signature_unknown: bool,
 }
 
 /// Answers a question.
@@ -232,6 +236,7 @@ pub(crate) fn evaluate(question: &Question<'_>) -> Answer {
             .map(|claims| rules::roles(policy, claims))
             .unwrap_or_default(),
         otherwise,
+        signature_unknown: known.signature_unknown,
         notes,
     }
 }
@@ -268,6 +273,7 @@ fn of_token(question: &Question<'_>, compact: &str, notes: &mut Vec<String>) -> 
                 issuer: None,
                 claims: None,
                 refusal: Some(refusal),
+                signature_unknown: false,
             };
         }
     };
@@ -311,6 +317,7 @@ fn of_token(question: &Question<'_>, compact: &str, notes: &mut Vec<String>) -> 
         checks,
         issuer: claimed,
         claims: Some(jws.claims().clone()),
+        signature_unknown: signature_unknown && refusal.is_none(),
         refusal,
     }
 }
@@ -339,6 +346,7 @@ fn of_claims(question: &Question<'_>, claims: &Claims, issuer: Option<usize>) ->
                 issuer: None,
                 claims: Some(claims.clone()),
                 refusal: Some(refusal),
+                signature_unknown: false,
             };
         }
     };
@@ -362,6 +370,7 @@ fn of_claims(question: &Question<'_>, claims: &Claims, issuer: Option<usize>) ->
         issuer: Some(place),
         claims: Some(claims.clone()),
         refusal,
+        signature_unknown: false,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::evaluate::{
 use crate::output::style::{self, paint};
 use anstyle::Style;
 use jobgate::policy::{Effect, Truth};
-use jobgate::reason::Refusal;
+use jobgate::reason::{Reason, Refusal};
 use std::io::{self, Write};
 
 /// Which rules are shown.
@@ -71,6 +71,13 @@ fn headline(out: &mut dyn Write, explanation: &Explanation<'_>) -> io::Result<()
             if let Some(rule) = by {
                 write!(out, "  by rule {}", paint(style::STRONG, rule))?;
             }
+            if answer.signature_unknown {
+                write!(
+                    out,
+                    "{}",
+                    paint(style::WARNING, ", if the signature is good")
+                )?;
+            }
             writeln!(out)?;
         }
         Some(refusal) => {
@@ -91,8 +98,7 @@ fn headline(out: &mut dyn Write, explanation: &Explanation<'_>) -> io::Result<()
             }
             writeln!(out)?;
             writeln!(out, "  {}", reason.hint())?;
-            // The hint says it, where a rule decides.
-            if answer.otherwise.is_some() || answer.rules.is_none() || !is_of_rules(refusal) {
+            if !is_told_by_rules(explanation, refusal) {
                 writeln!(out, "  {}", paint(style::QUIET, printable(&refusal.detail)))?;
             }
             if answer.decision == Decision::ShadowDeny {
@@ -106,9 +112,15 @@ fn headline(out: &mut dyn Write, explanation: &Explanation<'_>) -> io::Result<()
     Ok(())
 }
 
-fn is_of_rules(refusal: &Refusal) -> bool {
-    use jobgate::reason::Reason::{ClientCertificateRequired, NoRuleMatched};
-    matches!(refusal.reason, NoRuleMatched | ClientCertificateRequired)
+/// Whether the rules below say what the detail does.
+fn is_told_by_rules(explanation: &Explanation<'_>, refusal: &Refusal) -> bool {
+    let mut rules = explanation.answer.rules.iter().flatten();
+    match refusal.reason {
+        Reason::NoRuleMatched | Reason::ClientCertificateRequired => true,
+        Reason::DeniedByRule => rules
+            .any(|rule| Some(rule.place) == explanation.answer.rule && rule.holds == Truth::Yes),
+        _ => false,
+    }
 }
 
 fn asked(out: &mut dyn Write, explanation: &Explanation<'_>) -> io::Result<()> {
@@ -227,7 +239,7 @@ fn rules(
         rules.retain(|rule| only.contains(&rule.id));
     } else if shown == Shown::Near && all > FEW {
         let matching = rules.iter().filter(|rule| rule.matches()).count();
-        rules.truncate(NEAREST.max(matching));
+        rules.truncate(matching + NEAREST);
     }
     let title = match &answer.otherwise {
         None => "Rules".to_owned(),
@@ -251,7 +263,7 @@ fn rules(
     for view in &rules {
         rule(out, view, 2)?;
     }
-    if rules.len() < all {
+    if only.is_empty() && rules.len() < all {
         let hidden = all - rules.len();
         let what = if hidden == 1 { "rule is" } else { "rules are" };
         writeln!(
@@ -319,6 +331,7 @@ pub(crate) fn nearest(
 pub(crate) fn rule(out: &mut dyn Write, rule: &RuleView, indent: usize) -> io::Result<()> {
     let deny = rule.effect == Effect::Deny;
     let (mark, mark_style) = match (rule.matches(), deny) {
+        (true, _) if rule.shadow => ("✓", style::WARNING),
         (true, false) => ("✓", style::GOOD),
         (true, true) => ("✗", style::ERROR),
         (false, false) => ("✗", style::ERROR),

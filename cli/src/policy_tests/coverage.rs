@@ -103,30 +103,33 @@ impl Coverage {
 
 /// How each rule and condition stood in an answer.
 fn stood(tested: &Tested, answer: &Answer) -> Vec<(String, bool, Truth)> {
-    let mut all = Vec::new();
-    let mut add = |of: &str, conditions: &[ConditionView]| {
-        for condition in conditions {
+    let conditions = |of: &str, conditions: &[ConditionView]| -> Vec<_> {
+        let stood = |condition: &ConditionView| {
             let what = format!("{of}.{}", condition.member);
-            all.push((what, false, condition.holds.clone()));
-        }
+            (what, false, condition.holds.clone())
+        };
+        conditions.iter().map(stood).collect()
     };
+    let mut all = Vec::new();
     let issuer = answer
         .issuer
         .and_then(|place| tested.policy.issuers.get(place));
     if let Some(issuer) = issuer {
-        add(&format!("issuers.{}", issuer.issuer), &answer.required);
+        all.extend(conditions(
+            &format!("issuers.{}", issuer.issuer),
+            &answer.required,
+        ));
     }
     for role in &answer.all_roles {
         for (nth, way) in role.ways.iter().enumerate() {
-            add(&format!("roles.{}[{nth}]", role.name), way);
+            all.extend(conditions(&format!("roles.{}[{nth}]", role.name), way));
         }
     }
     for rule in answer.rules.iter().flatten() {
-        add(&format!("rules.{}", rule.id), &rule.conditions);
-    }
-    for rule in answer.rules.iter().flatten() {
         let what = format!("rules.{}", rule.id);
+        let of_rule = conditions(&what, &rule.conditions);
         all.push((what, true, Truth::from(rule.matches())));
+        all.extend(of_rule);
     }
     all
 }
