@@ -1,16 +1,16 @@
 //! What is wrong with a policy, at a place of a file: from whatever found it to each format.
 
+use crate::output::style;
 use crate::source::{Flaw, LoadedPolicy, Place, SourceFile, Span};
 use jobgate::policy::ConfigError;
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
 use serde::Serialize;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Severity {
     Error,
-    #[expect(dead_code, reason = "the static analysis has them")]
     Warning,
 }
 
@@ -44,6 +44,15 @@ impl Diagnostic {
         }
     }
 
+    /// Of what a policy may become on its way to the gateway.
+    pub(crate) fn two_ways(policy: &str, doubt: &Flaw) -> Self {
+        Self {
+            severity: Severity::Warning,
+            code: "two_ways",
+            ..Self::unreadable(policy, doubt)
+        }
+    }
+
     /// Of a configuration that the filter refuses.
     pub(crate) fn config_invalid(
         policy: &LoadedPolicy,
@@ -51,19 +60,31 @@ impl Diagnostic {
         error: &ConfigError,
     ) -> Self {
         let (message, fix) = remedy(&error.message);
+        let found = Self::at(policy, file, &error.path);
         let place = policy.locate(&error.path);
-        let span = match &place.key {
-            Some(key) if message.starts_with("unknown field") => key.clone(),
-            _ => shown(&place, file),
-        };
         Self {
             severity: Severity::Error,
             code: "config_invalid",
-            policy: policy.place.clone(),
-            path: error.path.clone(),
             message: message.to_owned(),
             fix: fix.map(str::to_owned),
-            span,
+            span: match place.key {
+                Some(key) if message.starts_with("unknown field") => key,
+                _ => found.span,
+            },
+            ..found
+        }
+    }
+
+    /// A warning without words at a path of a policy, for what fills in the rest.
+    pub(crate) fn at(policy: &LoadedPolicy, file: &SourceFile, path: &str) -> Self {
+        Self {
+            severity: Severity::Warning,
+            code: "",
+            policy: policy.place.clone(),
+            path: path.to_owned(),
+            message: String::new(),
+            fix: None,
+            span: shown(&policy.locate(path), file),
         }
     }
 
@@ -132,14 +153,6 @@ impl Diagnostic {
         })
     }
 
-    /// Which policy it is, if the file is not the policy.
-    fn footer(&self) -> String {
-        match self.policy.as_str() {
-            "" => String::new(),
-            policy => format!("in {policy}"),
-        }
-    }
-
     /// The source with a mark, in colours.
     pub(crate) fn human(&self, source: &NamedSource<String>) -> Result<String, fmt::Error> {
         let mut text = String::new();
@@ -147,7 +160,6 @@ impl Diagnostic {
             .with_links(false)
             .with_width(100)
             .with_context_lines(1)
-            .with_footer(self.footer())
             .render_report(
                 &mut text,
                 &Report {
@@ -155,6 +167,10 @@ impl Diagnostic {
                     source,
                 },
             )?;
+        if !self.policy.is_empty() {
+            let style = style::HELP;
+            writeln!(text, "  {style}policy:{style:#} {}", self.policy)?;
+        }
         Ok(text)
     }
 }

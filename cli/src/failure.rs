@@ -1,5 +1,6 @@
 //! Why a command could not do its work.
 
+use crate::output::style;
 use std::io;
 
 /// A message for standard error, and the remedy where there is one.
@@ -38,15 +39,11 @@ impl Failure {
         if self.silent {
             return;
         }
-        use crate::output::style;
-        anstream::eprintln!(
-            "{}error:{} {}",
-            style::ERROR,
-            style::ERROR.render_reset(),
-            self.message
-        );
+        let style = style::ERROR;
+        anstream::eprintln!("{style}error:{style:#} {}", self.message);
         if let Some(help) = &self.help {
-            anstream::eprintln!("{}help:{} {help}", style::HELP, style::HELP.render_reset());
+            let style = style::HELP;
+            anstream::eprintln!("{style}help:{style:#} {help}");
         }
     }
 }

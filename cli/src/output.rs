@@ -49,7 +49,7 @@ impl Write for Output {
     }
 }
 
-/// The colours of human output: `write!(out, "{}good{}", style::GOOD, style::GOOD.render_reset())`.
+/// The colours of human output: `let good = style::GOOD; write!(out, "{good}yes{good:#}")`.
 pub(crate) mod style {
     use anstyle::{AnsiColor, Style};
     use std::fmt;

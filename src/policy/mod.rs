@@ -21,6 +21,8 @@ mod pin;
 mod preset;
 mod raw;
 mod schedule;
+#[cfg(feature = "schema")]
+mod schema;
 mod when;
 
 #[cfg(test)]
@@ -42,4 +44,6 @@ pub use host_glob::{HostGlob, normalise_host};
 pub use identity::{Identity, IdentityField};
 pub use matcher::ClaimTest;
 pub use schedule::Schedule;
+#[cfg(feature = "schema")]
+pub use schema::schema;
 pub use when::When;

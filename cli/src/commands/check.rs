@@ -85,7 +85,7 @@ impl CheckArgs {
                     (0, _, 0) => style::WARNING,
                     _ => style::ERROR,
                 };
-                writeln!(output, "{style}{tally}{}", style.render_reset())?;
+                writeln!(output, "{style}{tally}{style:#}")?;
             }
         }
         output.flush()?;
@@ -101,6 +101,8 @@ fn diagnose(loaded: &Loaded) -> Vec<Diagnostic> {
         .map(|(policy, flaw)| Diagnostic::unreadable(policy, flaw))
         .collect();
     for policy in &loaded.policies {
+        let doubts = policy.doubts.iter();
+        diagnostics.extend(doubts.map(|doubt| Diagnostic::two_ways(&policy.place, doubt)));
         if let Err(errors) = policy.compile() {
             diagnostics.extend(
                 errors

@@ -25,9 +25,9 @@ pub(crate) fn parse(
     }
 }
 
-/// For each byte of a decoded text, the byte of the file that it comes from.
+/// For each byte of a decoded text, the bytes of the file that its character comes from.
 struct Places {
-    starts: Vec<usize>,
+    characters: Vec<Span>,
     /// The text's own place.
     whole: Span,
     /// Whether each character was found; else all of the text is at its beginning.
@@ -45,25 +45,24 @@ impl Places {
             quoting,
         };
         written.skip_opening();
-        let mut starts = Vec::with_capacity(text.len() + 1);
+        let mut characters = Vec::with_capacity(text.len());
         let mut exact = true;
         for wanted in text.chars() {
-            let start = if wanted.is_whitespace() {
-                written.at
+            let place = if wanted.is_whitespace() {
+                written.at..written.at
             } else {
                 match written.find(wanted) {
-                    Some(start) => start,
+                    Some(place) => place,
                     None => {
                         exact = false;
                         break;
                     }
                 }
             };
-            starts.extend(std::iter::repeat_n(start, wanted.len_utf8()));
+            characters.extend(std::iter::repeat_n(place, wanted.len_utf8()));
         }
-        starts.push(written.at);
         Self {
-            starts,
+            characters,
             whole,
             exact,
         }
@@ -73,17 +72,13 @@ impl Places {
         if !self.exact {
             return self.whole.clone();
         }
-        let start = self.start(inner.start);
+        let at = |byte: usize| self.characters.get(byte);
+        let end = self.whole.end..self.whole.end;
+        let first = at(inner.start).unwrap_or(&end);
         // The end of the last character, not the beginning of the next one, which may be lines below.
-        let end = match inner.end.checked_sub(1) {
-            Some(last) if inner.end > inner.start => self.start(last) + 1,
-            _ => start,
-        };
-        start..end.max(start)
-    }
-
-    fn start(&self, inner: usize) -> usize {
-        *self.starts.get(inner).unwrap_or(&self.whole.end)
+        let last = inner.end.checked_sub(1).filter(|last| *last >= inner.start);
+        let last = last.map_or(first.start, |last| at(last).unwrap_or(&end).end);
+        first.start..last.max(first.start)
     }
 
     fn moved(&self, node: &Node) -> Rc<Node> {
@@ -129,15 +124,15 @@ impl Written<'_> {
     fn skip_opening(&mut self) {
         match self.quoting {
             Quoting::Single | Quoting::Double => self.skip(1),
-            Quoting::Verbatim if self.rest.starts_with(['|', '>']) => {
+            Quoting::Block if self.rest.starts_with(['|', '>']) => {
                 self.skip(self.rest.find('\n').map_or(0, |line| line + 1));
             }
-            Quoting::Verbatim => {}
+            Quoting::Block | Quoting::Plain => {}
         }
     }
 
     /// The place of the next character, which must be `wanted`.
-    fn find(&mut self, wanted: char) -> Option<usize> {
+    fn find(&mut self, wanted: char) -> Option<Span> {
         loop {
             let first = self.rest.chars().next()?;
             if first == '\\' && self.quoting == Quoting::Double {
@@ -145,7 +140,7 @@ impl Written<'_> {
                 let start = self.at;
                 self.skip(length);
                 match meant {
-                    Some(meant) if meant == wanted => return Some(start),
+                    Some(meant) if meant == wanted => return Some(start..self.at),
                     Some(meant) if !meant.is_whitespace() => return None,
                     _ => continue,
                 }
@@ -160,7 +155,7 @@ impl Written<'_> {
             let start = self.at;
             let doubled = first == '\'' && self.quoting == Quoting::Single;
             self.skip(first.len_utf8() + usize::from(doubled));
-            return Some(start);
+            return Some(start..self.at);
         }
     }
 }

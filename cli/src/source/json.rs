@@ -29,7 +29,9 @@ const STRICT: ParseOptions = ParseOptions {
 pub(crate) fn parse(text: &str) -> Result<Rc<Node>, Flaw> {
     let parsed = parse_to_ast(text, &CollectOptions::default(), &STRICT).map_err(|error| {
         let range = error.range();
-        let message = format!("this is not JSON: {}", error.kind());
+        let why = error.kind().to_string();
+        let (first, rest) = why.split_at_checked(1).unwrap_or(("", &why));
+        let message = format!("this is not JSON: {}{rest}", first.to_lowercase());
         Flaw::new(range.start..range.end, message, "mend the JSON here")
     })?;
     match parsed.value {

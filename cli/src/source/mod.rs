@@ -11,8 +11,11 @@ mod find;
 mod flaw;
 mod json;
 mod scalar;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod yaml;
+mod yaml11;
 
 pub(crate) use data::Data;
 pub(crate) use flaw::Flaw;
@@ -119,8 +122,13 @@ pub(crate) struct LoadedPolicy {
     pub(crate) place: String,
     /// The JSON that the filter is given.
     pub(crate) json: String,
-    #[expect(dead_code, reason = "for commands that look into policies")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for commands that look into policies")
+    )]
     pub(crate) value: Value,
+    /// What tools that carry it to the gateway may read in another way.
+    pub(crate) doubts: Vec<Flaw>,
     tree: Rc<Node>,
 }
 
@@ -167,12 +175,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
                 loaded.flaws.push((place, flaw));
             }
             Given::Policy(node) => match policy(&loaded.file.text, &node, is_json) {
-                Ok((json, tree)) => loaded.policies.push(LoadedPolicy {
-                    place,
-                    json,
-                    value: tree.to_value(),
-                    tree,
-                }),
+                Ok(policy) => loaded.policies.push(LoadedPolicy { place, ..policy }),
                 Err(flaw) => loaded.flaws.push((place, flaw)),
             },
         }
@@ -207,17 +210,29 @@ fn document(text: &str, path: &Path) -> Result<(Rc<Node>, bool), Flaw> {
     }
 }
 
-/// The JSON that a gateway makes of a value for the filter, and the places of its parts.
-fn policy(file: &str, node: &Rc<Node>, is_json: bool) -> Result<(String, Rc<Node>), Flaw> {
-    match &node.kind {
+/// The policy that a value of a document is, without its place.
+fn policy(file: &str, node: &Rc<Node>, is_json: bool) -> Result<LoadedPolicy, Flaw> {
+    let mut doubts = Vec::new();
+    // The JSON that a gateway makes of the value for the filter, and the places of its parts.
+    let (json, tree) = match &node.kind {
         Kind::Text { text, quoting } => {
             let tree = embedded::parse(file, &node.span, *quoting, text)?;
-            Ok((text.clone(), tree))
+            (text.clone(), tree)
         }
         _ if is_json => {
             let written = file.get(node.span.clone()).unwrap_or_default();
-            Ok((written.to_owned(), Rc::clone(node)))
+            (written.to_owned(), Rc::clone(node))
         }
-        _ => Ok((node.to_value().to_string(), Rc::clone(node))),
-    }
+        _ => {
+            doubts = yaml11::doubts(file, node);
+            (node.to_value().to_string(), Rc::clone(node))
+        }
+    };
+    Ok(LoadedPolicy {
+        place: String::new(),
+        json,
+        value: tree.to_value(),
+        doubts,
+        tree,
+    })
 }

@@ -30,8 +30,10 @@ pub(crate) enum Kind {
 /// How a text is written, which decides how its characters are found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quoting {
-    /// As it is, in whatever lines.
-    Verbatim,
+    /// Not at all, in YAML, where the text alone says that it is one.
+    Plain,
+    /// As it is, in a block of YAML.
+    Block,
     /// Between `'`, which is doubled inside.
     Single,
     /// Between `"`, with escapes.

@@ -215,7 +215,8 @@ fn scalar_node(
     let quoting = match style {
         ScalarStyle::SingleQuoted => Quoting::Single,
         ScalarStyle::DoubleQuoted => Quoting::Double,
-        _ => Quoting::Verbatim,
+        ScalarStyle::Plain => Quoting::Plain,
+        ScalarStyle::Literal | ScalarStyle::Folded => Quoting::Block,
     };
     let unfit = |(message, fix)| Flaw::new(span.clone(), message, fix);
     let resolved = match tag {
