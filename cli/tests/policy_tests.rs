@@ -96,3 +96,61 @@ fn wrong_tests_are_named_with_their_place_and_the_remedy() {
     let folder = folder.path().to_str().unwrap();
     insta::assert_snapshot!("wrong tests", said.join("\n").replace(folder, "FOLDER"));
 }
+
+/// The blocks of a page in this language; at least one.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let path = format!("{}/../{page}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("the page is there");
+    let fence = format!("```{language}\n");
+    let after = text.split(&fence).skip(1);
+    let blocks: Vec<_> = after
+        .map(|rest| rest.split("```").next().unwrap_or_default().to_owned())
+        .collect();
+    assert!(!blocks.is_empty(), "{page} has no such block");
+    blocks
+}
+
+#[test]
+fn what_the_pages_show_can_be_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    std::fs::copy(
+        format!("{examples}/policy.yaml"),
+        folder.path().join("policy.yaml"),
+    )
+    .unwrap();
+    for (nth, tests) in blocks("docs/command.md", "yaml").iter().enumerate() {
+        std::fs::write(folder.path().join(format!("{nth}.yaml")), tests).unwrap();
+    }
+    let ran = run(&["test", folder.path().to_str().unwrap()], "");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+
+    let mut typed = 0;
+    for page in ["README.md", "docs/command.md"] {
+        for block in blocks(page, "console") {
+            let block = block.replace("\\\n", " ");
+            let mut said: Option<String> = None;
+            for line in block.lines() {
+                let command = line.strip_prefix("$ jobgate ");
+                let command = command.map(|rest| rest.split('#').next().unwrap_or_default());
+                let words: Vec<_> = command
+                    .into_iter()
+                    .flat_map(str::split_whitespace)
+                    .collect();
+                if matches!(words.first(), Some(&"explain" | &"test")) {
+                    let ran = command::jobgate(&words)
+                        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+                        .output()
+                        .unwrap();
+                    assert!(ran.status.code() < Some(2), "{line}: {ran:?}");
+                    said = Some(String::from_utf8(ran.stdout).unwrap());
+                    typed += 1;
+                } else if let Some(said) = said.as_ref().filter(|_| page != "README.md") {
+                    let shown = line == "..." || said.lines().any(|is| is == line);
+                    assert!(shown, "{page} shows {line:?}, which is not said:\n{said}");
+                }
+            }
+        }
+    }
+    assert!(typed >= 3, "only {typed} commands");
+}

@@ -34,6 +34,10 @@ pub(crate) struct ExplainArgs {
     #[arg(long = "policy", value_name = "WHERE")]
     place: Option<String>,
 
+    /// The document of revocations that the policy names
+    #[arg(long, value_name = "FILE")]
+    revocations: Option<PathBuf>,
+
     #[command(flatten)]
     job: JobArgs,
 
@@ -44,20 +48,16 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = CLAIMS, help_heading = "Token")]
     jwks: Option<PathBuf>,
 
-    /// The document of revocations that the policy names
-    #[arg(long, value_name = "FILE")]
-    revocations: Option<PathBuf>,
-
     /// The moment of the request, like 2026-11-20T17:00:00Z; now, if it is not given
     #[arg(long, value_name = "TIME", value_parser = evaluate::moment)]
     at: Option<UnixTime>,
 
     /// Show this rule only; can be repeated
-    #[arg(long = "rule", value_name = "ID")]
+    #[arg(long = "rule", value_name = "ID", help_heading = "Output")]
     rules: Vec<String>,
 
     /// Show all rules, also where there are many
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     all: bool,
 }
 
