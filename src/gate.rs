@@ -10,7 +10,7 @@ pub use pool::Pool;
 pub use state::State;
 
 use crate::policy::{
-    ClientCertificate, Facts, Mismatch, Mode, Permit, Policy, Replay, Ruling, normal_host,
+    ClientCertificate, Facts, Mismatch, Mode, Permit, Policy, Replay, Ruling, normalise_host,
 };
 use crate::reason::{Reason, Refusal};
 use crate::replay::{self, Claim};
@@ -253,7 +253,7 @@ pub fn judge<'p>(
                 .check_revoked(&token, policy, shared, now)
                 .map_err(Refused::from)
                 .and_then(|()| {
-                    let host = request.host.and_then(normal_host);
+                    let host = request.host.and_then(normalise_host);
                     let facts = Facts {
                         method: &decision.method,
                         path,

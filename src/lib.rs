@@ -28,6 +28,7 @@
 )]
 
 pub mod audit;
+mod calendar;
 pub mod fetch;
 #[cfg(target_family = "wasm")]
 pub mod filter;

@@ -2,7 +2,7 @@
 
 use super::escape::{ascii_json, clipped};
 use crate::gate::Decision;
-use crate::policy::{Detail, Mismatch, Mode};
+use crate::policy::{Detail, Mismatch, Mode, Policy};
 use crate::token::Claims;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,6 +17,9 @@ const PART: usize = 100;
 
 /// The same for the names of all roles together.
 const ROLES: usize = 300;
+
+/// What a whole record takes at most, below nginx's limit and with room for what nginx puts around it.
+const LINE: usize = 3_900;
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -59,6 +62,20 @@ struct Record<'a> {
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed: Vec<Failed<'a>>,
+    /// The claims that the policy's conditions look at, as far as they are there and fit.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    claims: Map<String, Value>,
+    /// How many of them did not fit.
+    #[serde(skip_serializing_if = "is_zero")]
+    claims_left_out: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What rules on trial would change.
@@ -103,7 +120,7 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
         }
     }
     let explained = refused.filter(|_| detail >= Detail::Conditions);
-    let record = Record {
+    let mut record = Record {
         event: "jobgate.decision",
         decision_id: decision.id.to_string(),
         time_ms: decision.at.as_millis(),
@@ -156,13 +173,46 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
                     .and_then(|claims| looked_at(mismatch, claims)),
             })
             .collect(),
+        claims: Map::new(),
+        claims_left_out: 0,
     };
+    if let (Some(policy), Some(claims), Detail::Claims) = (policy, claims, detail) {
+        record.add_claims(policy, claims);
+    }
     // The record is made of strings, numbers and JSON values, so writing it cannot fail; if it did, the
     // decision would still be on record.
     ascii_json(&record).unwrap_or_else(|_| {
         let (id, label) = (decision.id, decision.label());
         format!(r#"{{"event":"jobgate.decision","decision_id":"{id}","decision":"{label}"}}"#)
     })
+}
+
+/// How many bytes a value takes in a record.
+fn written(value: &impl Serialize) -> usize {
+    ascii_json(value).map_or(LINE, |text| text.len())
+}
+
+impl Record<'_> {
+    /// Adds the claims that the policy looks at, as far as the line has room for them.
+    fn add_claims(&mut self, policy: &Policy, claims: &Claims) {
+        let mut left = LINE.saturating_sub(written(self));
+        for name in &policy.claims_read {
+            let Some(value) = name.find(claims).map(shown) else {
+                continue;
+            };
+            // A comma, a colon, and the count of those that don't fit.
+            let bytes = written(&name.as_str())
+                .saturating_add(written(&value))
+                .saturating_add(2);
+            match left.checked_sub(bytes) {
+                Some(rest) => {
+                    left = rest;
+                    self.claims.insert(name.as_str().to_owned(), value);
+                }
+                None => self.claims_left_out = self.claims_left_out.saturating_add(1),
+            }
+        }
+    }
 }
 
 fn trial<'a>(decision: &'a Decision<'_>) -> Option<Trial<'a>> {
@@ -197,9 +247,20 @@ fn looked_at(mismatch: &Mismatch, claims: &Claims) -> Option<Value> {
         .as_ref()?
         .find(claims)
         .unwrap_or(&Value::Null);
-    Some(match value {
+    Some(shown(value))
+}
+
+/// A value as records show it: clipped if it is long.
+fn shown(value: &Value) -> Value {
+    match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
         Value::String(text) => clipped(text, PART).into(),
-        Value::Array(_) | Value::Object(_) => clipped(&value.to_string(), PART).into(),
-    })
+        Value::Array(_) | Value::Object(_) => {
+            let text = value.to_string();
+            match clipped(&text, PART) {
+                Cow::Borrowed(_) => value.clone(),
+                Cow::Owned(clipped) => clipped.into(),
+            }
+        }
+    }
 }

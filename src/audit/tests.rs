@@ -1,8 +1,9 @@
 //! What no request may bring about in a record.
 
 use super::{Answer, answer, record};
-use crate::gate::{DecisionId, Request, State, judge};
+use crate::gate::{Decision, DecisionId, Request, State, judge};
 use crate::policy::Policy;
+use crate::reason::{Reason, Refusal};
 use crate::request::HeaderMap;
 use crate::shared_data::NoSharedData;
 use crate::time::UnixTime;
@@ -82,6 +83,31 @@ fn a_record_is_whole_json_on_one_line_that_no_log_cuts_off() {
         assert_eq!(record["decision"], "deny");
         assert_eq!(record["failed"].is_array(), detail != "code");
         assert_eq!(record["failed"][0]["value"].is_string(), detail == "claims");
+        // There was no room left for them.
+        assert_eq!(record["claims_left_out"] == 3, detail == "claims");
+    }
+}
+
+#[test]
+fn a_record_tells_what_the_conditions_looked_at_if_the_policy_says_so() {
+    for (detail, expected) in [
+        ("code", json!(null)),
+        ("conditions", json!(null)),
+        (
+            "claims",
+            json!({ "organization_slug": "acme", "build_branch": ["a", 1] }),
+        ),
+    ] {
+        let policy = policy(detail);
+        let refusal = Refusal::new(Reason::NoRuleMatched, "no allow rule matched");
+        let now = UnixTime::from_secs(1);
+        let mut decision =
+            Decision::refuse(Some(&policy), refusal, DecisionId::new(now, 1, 1), now);
+        let claims = json!({ "organization_slug": "acme", "build_branch": ["a", 1], "other": "x", "sub": null });
+        let claims = Claims::new(claims.as_object().unwrap().clone());
+        decision.token = Some(VerifiedToken::unproven(claims));
+        let record: Value = serde_json::from_str(&record(&decision, None)).unwrap();
+        assert_eq!(record["claims"], expected);
     }
 }
 

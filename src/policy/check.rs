@@ -9,13 +9,15 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use super::compiled::{Audit, ClientDetail, Detail, HeaderNames, Mode, Policy};
+use super::claim_name::ClaimName;
+use super::compiled::{Audit, ClientDetail, Detail, HeaderNames, Issuer, Mode, Policy, Role, Rule};
 use super::raw::{RawAudit, RawClient, RawDetail, RawHeaders, RawMode, RawPolicy, RawToken};
 use crate::hex::hex;
 use crate::json;
 use crate::time::{parse_span, span_text};
 use crate::token::Carrier;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -165,6 +167,7 @@ impl Checker {
         let rules = self.rules(raw.rules, &roles, issuers.as_deref());
         let cache = self.cache(raw.cache);
         let revocations = self.revocations(raw.revocations, issuers.as_deref());
+        let claims_read = claims_read(issuers.as_deref().unwrap_or_default(), &roles.roles, &rules);
         Some(Policy {
             mode: match raw.mode {
                 RawMode::Enforce => Mode::Enforce,
@@ -175,6 +178,7 @@ impl Checker {
             headers,
             roles: roles.roles,
             role_order: roles.order,
+            claims_read,
             rules,
             audit: audit(&raw.audit),
             shared_data: raw.shared_data,
@@ -256,6 +260,17 @@ impl Checker {
         }
         Some(span)
     }
+}
+
+/// The claims that conditions look at.
+fn claims_read(issuers: &[Issuer], roles: &[Role], rules: &[Rule]) -> Vec<ClaimName> {
+    let required = issuers.iter().map(|issuer| &issuer.required);
+    let of_roles = roles.iter().flat_map(|role| &role.any_of);
+    let sets = required
+        .chain(of_roles.map(|set| &set.claims))
+        .chain(rules.iter().map(|rule| &rule.claims));
+    let names: BTreeSet<&ClaimName> = sets.flat_map(|set| &set.0).map(|(name, _)| name).collect();
+    names.into_iter().cloned().collect()
 }
 
 /// Prefixes under which gateways and upstreams have headers of their own.

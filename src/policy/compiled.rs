@@ -29,6 +29,8 @@ pub struct Policy {
     pub roles: Vec<Role>,
     /// The places of all roles, each after those that it includes.
     pub role_order: Vec<usize>,
+    /// The claims that conditions look at, sorted by name.
+    pub claims_read: Vec<ClaimName>,
     /// The rules, sorted by id: their order in the configuration never matters.
     pub rules: Vec<Rule>,
     /// How much is told to whom.

@@ -174,7 +174,7 @@ impl Condition<'_> {
             }
             Self::Routes(names) | Self::Methods(names) => format!("one of {names:?}"),
             Self::Hosts(globs) => {
-                let globs: Vec<_> = globs.iter().map(HostGlob::as_str).collect();
+                let globs: Vec<_> = globs.iter().map(ToString::to_string).collect();
                 format!("one of {globs:?}")
             }
             Self::Paths(globs) => {

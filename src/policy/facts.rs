@@ -1,6 +1,5 @@
 //! What rules can ask of a request beside the token.
 
-use super::host_glob;
 use crate::request::NormalPath;
 use crate::time::UnixTime;
 
@@ -69,10 +68,4 @@ pub struct Needs {
     pub service: bool,
     /// The client's certificate.
     pub certificate: bool,
-}
-
-/// The normal form of a request's host. See [`HostGlob`](super::HostGlob).
-#[must_use]
-pub fn normal_host(host: &[u8]) -> Option<String> {
-    host_glob::normalise(host)
 }

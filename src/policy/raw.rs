@@ -193,7 +193,7 @@ pub(super) enum RawClient {
 
 /// A member that is written. One that is null is an error: taken for one that is left out, it would widen
 /// what the author narrowed.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)

@@ -1,5 +1,6 @@
 //! The moment at which an entry ends, as people and programs write it.
 
+use crate::calendar::{Day, numbers};
 use crate::time::UnixTime;
 use serde_json::Value;
 use std::time::Duration;
@@ -48,48 +49,14 @@ fn date_time(text: &str) -> Option<UnixTime> {
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let days = days_since_epoch(year, month, day)?;
-    let seconds = days
-        .checked_mul(86_400)?
+    let seconds = Day::new(year, month, day)?
+        .seconds()
         .checked_add(hour.checked_mul(3_600)?)?
         .checked_add(minute.checked_mul(60)?)?
         .checked_add(second)?;
+    // Nothing before 1970 is a moment that a token could meet.
+    let seconds = u64::try_from(seconds).ok()?;
     Some(UnixTime::new(Duration::new(seconds, nanos)))
-}
-
-/// Three numbers of so many digits each.
-fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[u64; 3]> {
-    let mut parts = text.split(between);
-    let mut numbers = [0; 3];
-    for (number, digits) in numbers.iter_mut().zip(digits) {
-        let part = parts.next().filter(|part| {
-            part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit())
-        })?;
-        *number = part.parse().ok()?;
-    }
-    parts.next().is_none().then_some(numbers)
-}
-
-/// Days from 1970-01-01 in the Gregorian calendar; nothing for a day that is none, or before.
-fn days_since_epoch(year: u64, month: u64, day: u64) -> Option<u64> {
-    let is_leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let length = |month: u64| match month {
-        2 => 28_u64.saturating_add(u64::from(is_leap(year))),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    if year < 1970 || !(1..=12).contains(&month) || !(1..=length(month)).contains(&day) {
-        return None;
-    }
-    // Four digits: at most 8,030 years to go through.
-    let years = (1970..year).fold(0_u64, |days, year| {
-        days.saturating_add(365)
-            .saturating_add(u64::from(is_leap(year)))
-    });
-    let months = (1..month).map(length).fold(0, u64::saturating_add);
-    years.checked_add(months)?.checked_add(day.checked_sub(1)?)
 }
 
 #[cfg(test)]

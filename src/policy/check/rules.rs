@@ -139,28 +139,10 @@ impl Checker {
         }
     }
 
-    fn schedule(&mut self, path: &str, windows: OneOrMany<RawWindow>) -> Option<Schedule> {
-        if windows.items.is_empty() {
-            self.error(path, "is empty, which matches at no time; write a window");
-            return None;
-        }
-        let is_list = windows.is_list;
-        match Schedule::check(windows.items) {
-            Ok(schedule) => Some(schedule),
-            Err(errors) => {
-                for (window, member, message) in errors {
-                    let window = window.filter(|_| is_list);
-                    let place = window.map_or(String::new(), |nth| format!("[{nth}]"));
-                    let member = if member.is_empty() {
-                        member
-                    } else {
-                        format!(".{member}")
-                    };
-                    self.error(format!("{path}{place}{member}"), message);
-                }
-                None
-            }
-        }
+    fn schedule(&mut self, path: &str, raw: OneOrMany<RawWindow>) -> Option<Schedule> {
+        Schedule::check(path, raw)
+            .map_err(|errors| self.errors.extend(errors))
+            .ok()
     }
 
     fn certificate(&mut self, path: &str, raw: RawCertificate) -> CertificateTest {
