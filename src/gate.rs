@@ -203,6 +203,17 @@ impl<'p> Decision<'p> {
             (Err(_), false) => "shadow-deny",
         }
     }
+
+    /// What it would be if the rules on trial were in force, `allow` or `deny`, and the rules that would make it
+    /// that, by their places in the policy; none if it would be the same.
+    #[must_use]
+    pub fn trial(&self) -> Option<(&'static str, &[usize])> {
+        let (label, rules) = match &self.outcome {
+            Ok(permit) => ("deny", permit.shadow()),
+            Err(refused) => ("allow", refused.shadow.as_slice()),
+        };
+        (!rules.is_empty()).then_some((label, rules))
+    }
 }
 
 /// Decides a request. The request's reserved headers are taken care of before and apart from this.

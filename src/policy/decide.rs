@@ -196,8 +196,9 @@ impl Policy {
                     }
                 }
                 (Effect::Allow, Outcome::Fails(condition) | Outcome::Uncertain(condition, _)) => {
-                    lacks_certificate |=
-                        !rule.shadow && matches!(condition, Condition::Certificate(_));
+                    lacks_certificate |= !rule.shadow
+                        && matches!(condition, Condition::Certificate(_))
+                        && rule.holds_but_for_certificate(&subject);
                 }
             }
         }
@@ -356,6 +357,14 @@ impl Rule {
     /// Whether it is for tokens of the issuer at this place.
     pub(super) fn is_for(&self, issuer: usize) -> bool {
         self.issuers.is_empty() || self.issuers.contains(&issuer)
+    }
+
+    /// Whether all else that it asks for is there.
+    fn holds_but_for_certificate(&self, subject: &Subject<'_>) -> bool {
+        self.conditions().all(|condition| {
+            matches!(condition, Condition::Certificate(_))
+                || condition.holds(self.effect, subject) == Truth::Yes
+        })
     }
 
     /// How its conditions stand: the first that fails, else the first that can't be told.
