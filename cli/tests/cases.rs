@@ -5,10 +5,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use jobgate_harness::case::{self, Case, CaseFile, Expect, Host, KeyState, Outcome, Placeholders};
+use jobgate_harness::case::{
+    self, Case, CaseFile, ClientCertificate, Expect, Host, KeyState, Outcome, Placeholders,
+};
 use jobgate_harness::mint::Minter;
 use jobgate_harness::repository;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://ci.example";
@@ -22,6 +24,14 @@ fn cannot_be_asked(policy: &Value, case: &Case, expect: &Expect) -> Option<&'sta
     }
     if case.keys == KeyState::NeverFetched && reason == Some("keys_unavailable") {
         return Some("the command fetches no keys: without a file it does not check signatures");
+    }
+    if case
+        .request
+        .host
+        .as_ref()
+        .is_some_and(|host| text(&host.0).is_none())
+    {
+        return Some("what is no text can't be given on a command line");
     }
     if policy.get("issuers").is_none() && policy.get("rules").is_none() {
         return Some("the command takes no such document for a policy");
@@ -66,12 +76,42 @@ impl Files {
 /// The arguments for a case's request, beside the policy and the token.
 fn arguments(case: &Case) -> Vec<String> {
     let request = &case.request;
-    vec![
+    let mut arguments = vec![
         format!("--method={}", request.method),
         format!("--path={}", request.path),
-        // The harness's gates are told nothing of certificates.
-        "--certificate=unknown".to_owned(),
-    ]
+    ];
+    let host = request
+        .host
+        .as_ref()
+        .map(|host| text(&host.0).expect("others are left out"));
+    let mut add = |name: &str, value: Option<&str>| {
+        arguments.extend(value.map(|value| format!("--{name}={value}")));
+    };
+    add("host", host);
+    add("route", request.route.as_deref());
+    add("service", request.service.as_deref());
+    match &request.client_certificate {
+        ClientCertificate::NoTls => add("certificate", Some("unknown")),
+        ClientCertificate::None | ClientCertificate::Unverified(_) => {
+            add("certificate", Some("none"));
+        }
+        ClientCertificate::Verified(names) => {
+            add("certificate", Some("verified"));
+            for (name, value) in [
+                ("subject", &names.subject),
+                ("uri_san", &names.uri_san),
+                ("dns_san", &names.dns_san),
+            ] {
+                let said = value.as_ref().map(|value| format!("{name}={value}"));
+                add("certificate", said.as_deref());
+            }
+        }
+    }
+    arguments
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
 }
 
 fn explain(policy: &Path, case: &Case, token: Option<&str>, jwks: &Path) -> (Option<i32>, Value) {
@@ -153,6 +193,15 @@ fn explain_decides_every_case_as_the_gate_does() {
             compare("reason", reason_of(expect));
             if expect.rule.is_some() {
                 compare("rule", expect.rule.as_deref());
+            }
+            let on_trial = expect.trial.as_ref().map(|(_, rules)| rules.clone());
+            if said["reason"] != "config_invalid"
+                && said["on_trial"] != json!(on_trial.unwrap_or_default())
+            {
+                failures.push(format!(
+                    "{}: {}: on trial is {}",
+                    file.name, case.name, said["on_trial"]
+                ));
             }
             if code != Some(wanted_code) {
                 failures.push(format!("{}: {}: exit code {code:?}", file.name, case.name));
