@@ -9,6 +9,7 @@ mod state;
 pub use pool::Pool;
 pub use state::State;
 
+use crate::limit::{self, Standing, Taken};
 use crate::policy::{
     ClientCertificate, Facts, Mismatch, Mode, Permit, Policy, Replay, Ruling, normalise_host,
 };
@@ -113,6 +114,8 @@ pub struct Decision<'p> {
     pub claimed_issuer: Option<String>,
     /// The permit, or why there is none.
     pub outcome: Result<Permit, Refused>,
+    /// How the request stands with each limit that is for it, as far as that was looked at.
+    pub limits: Vec<Standing>,
     /// Whether the token must be taken out of what goes upstream.
     pub strip_token: bool,
     /// Whether the token's signature was checked for an earlier request.
@@ -124,8 +127,8 @@ pub struct Decision<'p> {
 pub struct Refused {
     /// The code and its detail.
     pub refusal: Refusal,
-    /// The rule that refuses, by its place in the policy: a deny rule that matched, or an allow rule that
-    /// lets a token through once.
+    /// The rule that refuses, by its place in the policy: a deny rule that matched, or an allow rule whose
+    /// permit did not count, for a limit or because it lets a token through once.
     pub rule: Option<usize>,
     /// The job's roles, by their places in the policy, where the token was proven.
     pub roles: Vec<usize>,
@@ -165,6 +168,7 @@ impl<'p> Decision<'p> {
             token: None,
             claimed_issuer: None,
             outcome: Err(refusal.into()),
+            limits: Vec::new(),
             strip_token: true,
             cached: false,
         }
@@ -219,8 +223,9 @@ impl<'p> Decision<'p> {
 /// Decides a request. The request's reserved headers are taken care of before and apart from this.
 ///
 /// `state` is what the gate of this policy remembers. `shared` is what all workers share, where the host
-/// has it: without, a rule with `replay: once` lets nothing through. Only a request that passes all else
-/// uses its token up; in shadow mode it does so too, so that the next is told what it would have been told.
+/// has it: without, a rule with `replay: once` lets nothing through, nor does a limit that is not told to. Only a
+/// request that passes all else counts towards its limits and uses its token up; in shadow mode it does so too, so
+/// that the next is told what it would have been told.
 #[must_use]
 pub fn judge<'p>(
     policy: &'p Policy,
@@ -265,7 +270,14 @@ pub fn judge<'p>(
                     };
                     rule(policy, &token, &facts)
                 })
-                .and_then(|permit| use_up(policy, shared, &token, permit, now));
+                .and_then(|permit| {
+                    // The limits first: a request that they refuse must not use its token up.
+                    let standings = &mut decision.limits;
+                    let (permit, taken) =
+                        keep_within_limits(policy, shared, &token, permit, now, standings)?;
+                    use_up(policy, shared, &token, permit, now)
+                        .inspect_err(|_| taken.give_back(shared, now))
+                });
             (outcome, Some(token))
         }
         Err(refusal) => (Err(refusal.into()), None),
@@ -305,6 +317,33 @@ fn rule(policy: &Policy, token: &VerifiedToken, facts: &Facts<'_>) -> Result<Per
     }
 }
 
+/// A permit counts only if each limit that is for it has room.
+fn keep_within_limits(
+    policy: &Policy,
+    shared: &dyn SharedData,
+    token: &VerifiedToken,
+    permit: Permit,
+    now: UnixTime,
+    standings: &mut Vec<Standing>,
+) -> Result<(Permit, Taken), Refused> {
+    let taken = match policy.issuers.get(token.issuer()) {
+        Some(issuer) => limit::take(
+            shared,
+            &policy.limits,
+            &permit,
+            issuer,
+            token.claims(),
+            now,
+            standings,
+        ),
+        None => Err(of_another_policy()),
+    };
+    match taken {
+        Ok(taken) => Ok((permit, taken)),
+        Err(refusal) => Err(after(&permit, refusal)),
+    }
+}
+
 /// A permit for a single use counts only if the token could be claimed.
 fn use_up(
     policy: &Policy,
@@ -321,21 +360,27 @@ fn use_up(
         (Some(rule), Some(issuer)) => {
             replay::claim(shared, &Claim::new(&rule.id, token, issuer), now)
         }
-        _ => Err(Refusal::new(
-            Reason::InternalError,
-            "the permit is another policy's",
-        )),
+        _ => Err(of_another_policy()),
     };
     match claimed {
         Ok(()) => Ok(permit),
-        Err(refusal) => Err(Refused {
-            refusal,
-            rule: Some(permit.rule()),
-            roles: permit.roles().to_vec(),
-            shadow: Vec::new(),
-            mismatches: Vec::new(),
-        }),
+        Err(refusal) => Err(after(&permit, refusal)),
     }
+}
+
+/// The refusal of a request that a rule let through.
+fn after(permit: &Permit, refusal: Refusal) -> Refused {
+    Refused {
+        refusal,
+        rule: Some(permit.rule()),
+        roles: permit.roles().to_vec(),
+        shadow: Vec::new(),
+        mismatches: Vec::new(),
+    }
+}
+
+fn of_another_policy() -> Refusal {
+    Refusal::new(Reason::InternalError, "the permit is another policy's")
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 //! `wasm32`) is the one place that talks to the proxy.
 //!
 //! In the order of a request: [`request`] says what arrived, [`token`] proves who sent it with the keys
-//! that [`keys`] holds, [`revocation`] and [`policy`] decide, [`replay`] sees to it that a token serves once
-//! where it may, [`audit`] puts the decision into words, and [`gate`] is the
+//! that [`keys`] holds, [`revocation`] and [`policy`] decide, [`limit`] and [`replay`] see to it that it is not
+//! too often, [`audit`] puts the decision into words, and [`gate`] is the
 //! whole of it. Every failure on that way is a [`reason::Refusal`].
 
 // A panic on the request path takes the worker's whole VM with it, and Kong would let paused requests
@@ -36,6 +36,7 @@ pub mod gate;
 mod hex;
 mod json;
 pub mod keys;
+pub mod limit;
 pub mod policy;
 pub mod reason;
 pub mod replay;

@@ -76,9 +76,9 @@ reasons! {
     /// `aud` does not name this route's audience.
     AudienceMismatch = "audience_mismatch", 401,
         "The token was made for another audience. Request it with the audience of this service.";
-    /// A claim that every token must have is not there.
+    /// A claim that every token must have is not there, or one by which a limit counts.
     ClaimMissing = "claim_missing", 401,
-        "The token lacks a claim that is required of every token.";
+        "The token lacks a claim that is required of every token here.";
     /// The token is good, and no allow rule matched.
     NoRuleMatched = "no_rule_matched", 403,
         "The token is valid, but no rule of this route allows this job to make this request.";
@@ -100,12 +100,18 @@ reasons! {
     /// A header that only the gate may set was sent, and this host cannot take it away.
     HeaderReserved = "header_reserved", 400,
         "The request carries a header that only the gateway may set. Send it without.";
+    /// A limit has no room for another request of this job.
+    RateLimited = "rate_limited", 429,
+        "The job has sent too many requests. Try again after the time that Retry-After names.";
     /// The issuer's keys could not be had yet, or are being fetched again.
     KeysUnavailable = "keys_unavailable", 503,
         "The issuer's keys are not available at the moment. Try again shortly.";
     /// Whether the token was used before cannot be told, and the rule lets it through once.
     ReplayUnavailable = "replay_unavailable", 503,
         "The gateway cannot tell whether the token was used before. Try again in a minute with a new one.";
+    /// Whether the job is within its limits cannot be told.
+    LimitsUnavailable = "limits_unavailable", 503,
+        "The gateway cannot tell how many requests the job has sent. Try again shortly.";
     /// The list of revocations could not be had, or is too old.
     RevocationsUnavailable = "revocations_unavailable", 503,
         "The gateway does not know what is revoked at the moment. Try again shortly.";

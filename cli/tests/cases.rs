@@ -36,8 +36,11 @@ fn cannot_be_asked(policy: &Value, case: &Case, expect: &Expect) -> Option<&'sta
     if policy.get("issuers").is_none() && policy.get("rules").is_none() {
         return Some("the command takes no such document for a policy");
     }
-    if reason == Some("replay_unavailable") {
-        return Some("whether a token was used before only the gateway knows");
+    if matches!(
+        reason,
+        Some("replay_unavailable" | "rate_limited" | "limits_unavailable")
+    ) {
+        return Some("what was let through before only the gateway knows");
     }
     None
 }

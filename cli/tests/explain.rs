@@ -85,6 +85,21 @@ fn conditions_of_every_kind_are_shown_with_what_they_were_held_against() {
             ],
         ),
         (
+            "expressions hold",
+            0,
+            &[
+                "--claims=-",
+                "--claim=build_tag=v1",
+                "--path=/tagged",
+                "--rule=tagged",
+            ],
+        ),
+        (
+            "expressions have errors",
+            1,
+            &["--claims=-", "--path=/tagged", "--rule=tagged"],
+        ),
+        (
             "a deny rule may match",
             1,
             &["--claims=-", "--path=/sign", "--certificate=verified"],

@@ -105,6 +105,7 @@ fn everything() -> Value {
             {
                 "id": "r", "effect": "allow", "shadow": true, "issuer": "github", "routes": ["deploy"], "hosts": ["*.acme.example"],
                 "schedule": [{ "days": ["mon"], "from": "08:00", "to": "24:00", "timezone": "UTC", "dates": { "from": "2026-12-20", "to": "2027-01-03" } }],
+                "when": "claims.a != \"b\"",
                 "client_certificate": { "subject": "CN=ci", "uri_san": ["spiffe://acme/*"], "dns_san": "ci.acme.example" }, "roles": ["one", "many"], "methods": ["GET"],
                 "paths": ["/x/**"], "claims": { "c": { "matches": ["a", "b*"] }, "d": 1.5 }, "replay": "once",
             },
@@ -122,6 +123,13 @@ fn everything() -> Value {
             "uri": "https://r.example/r", "cluster": "r", "interval": "1m", "timeout": "1s", "max_stale": "1h",
             "unavailable": "allow",
         },
+        "limits": [
+            {
+                "id": "l", "key": ["a", "/b/c"], "rules": ["r"], "rate": "30/m", "burst": 10, "unavailable": "allow",
+                "tiers": [{ "roles": ["one"], "claims": { "a": "b" }, "rate": "1/s", "burst": 2 }],
+            },
+            { "id": "fleet", "key": ["a"], "enforce_by": "gateway" },
+        ],
     })
 }
 
@@ -223,6 +231,7 @@ fn is_of_shape(message: &str) -> bool {
         "is no preset",
         "is not a duration",
         "is not a size",
+        "is not a rate",
         "has a member that is none of",
     ];
     shape.iter().any(|words| message.contains(words))

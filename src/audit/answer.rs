@@ -2,9 +2,11 @@
 
 use super::escape::ascii_json;
 use crate::gate::Decision;
+use crate::limit::State;
 use crate::policy::ClientDetail;
 use crate::reason::{Reason, Refusal};
 use serde::Serialize;
+use std::fmt::Write as _;
 
 /// An answer that the gate gives in the upstream's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,17 +84,48 @@ pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
     if let Some(challenge) = challenge(reason) {
         headers.push(("www-authenticate", challenge));
     }
-    if matches!(
-        reason,
-        Reason::KeysUnavailable | Reason::RevocationsUnavailable
-    ) {
-        headers.push(("retry-after", "1".into()));
+    match reason {
+        Reason::KeysUnavailable | Reason::RevocationsUnavailable | Reason::LimitsUnavailable => {
+            headers.push(("retry-after", "1".into()));
+        }
+        Reason::RateLimited => headers.extend(rate_limit(decision)),
+        _ => {}
     }
     Some(Answer {
         status: reason.status(),
         headers,
         body,
     })
+}
+
+/// What a client that sent too many requests is told: when to come again, and by which limits it had to wait, in
+/// the fields of draft-ietf-httpapi-ratelimit-headers-10. All in whole seconds, rounded up.
+fn rate_limit(decision: &Decision<'_>) -> [(&'static str, String); 3] {
+    let limits = decision.policy.map_or(&[][..], |policy| &policy.limits);
+    let (mut longest, mut policies, mut standing) = (1, String::new(), String::new());
+    for told in &decision.limits {
+        let (State::Counted(level, rate), Some(limit)) = (&told.state, limits.get(told.limit))
+        else {
+            continue;
+        };
+        if level.retry.is_zero() {
+            continue;
+        }
+        let wait = level.retry.as_nanos().div_ceil(1_000_000_000);
+        longest = longest.max(wait);
+        let comma = if policies.is_empty() { "" } else { ", " };
+        let (quota, window) = rate.quota();
+        // Ids are letters, digits, "-", "_" and ".", which a structured field's string holds as they are. Writing to
+        // a String cannot fail.
+        let id = &limit.id;
+        _ = write!(policies, "{comma}\"{id}\";q={quota};w={window}");
+        _ = write!(standing, "{comma}\"{id}\";r={};t={wait}", level.remaining);
+    }
+    [
+        ("retry-after", longest.to_string()),
+        ("ratelimit-policy", policies),
+        ("ratelimit", standing),
+    ]
 }
 
 /// RFC 6750, section 3: no error code where no token came.
@@ -115,6 +148,7 @@ const fn title(status: u16) -> &'static str {
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
+        429 => "Too Many Requests",
         _ => "Service Unavailable",
     }
 }

@@ -2,6 +2,7 @@
 
 use super::escape::header_value;
 use crate::gate::Decision;
+use crate::limit::{Enforcer, State};
 
 /// The headers for the upstream, by name. Empty where the request does not get there.
 #[must_use]
@@ -32,6 +33,15 @@ pub fn upstream_headers<'p>(decision: &Decision<'p>) -> Vec<(&'p str, String)> {
         .collect();
     if !roles.is_empty() {
         headers.push((&names.roles, roles.join(",")));
+    }
+    // What was refused is not counted, wherever it is counted.
+    for standing in decision.limits.iter().filter(|_| decision.outcome.is_ok()) {
+        if let (State::HandedOn(bucket), Some(limit)) =
+            (&standing.state, policy.limits.get(standing.limit))
+            && let Enforcer::Gateway { header } = &limit.enforcer
+        {
+            headers.push((header, bucket.clone()));
+        }
     }
     let Some(token) = &decision.token else {
         return headers;

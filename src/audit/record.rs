@@ -2,6 +2,7 @@
 
 use super::escape::{ascii_json, clipped};
 use crate::gate::Decision;
+use crate::limit::State;
 use crate::policy::{Detail, Mismatch, Mode, Policy};
 use crate::token::Claims;
 use serde::Serialize;
@@ -20,6 +21,9 @@ const ROLES: usize = 300;
 
 /// What a whole record takes at most, below nginx's limit and with room for what nginx puts around it.
 const LINE: usize = 3_900;
+
+/// The most limits of which a record says how the request stands.
+const LIMITS: usize = 8;
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -62,6 +66,8 @@ struct Record<'a> {
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed: Vec<Failed<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<Limited<'a>>,
     /// The claims that the policy's conditions look at, as far as they are there and fit.
     #[serde(skip_serializing_if = "Map::is_empty")]
     claims: Map<String, Value>,
@@ -83,6 +89,23 @@ const fn is_zero(count: &usize) -> bool {
 struct Trial<'a> {
     decision: &'static str,
     rules: Vec<&'a str>,
+}
+
+/// How a request stands with a limit.
+#[derive(Serialize)]
+struct Limited<'a> {
+    id: &'a str,
+    /// How many more requests of the job would pass at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<u64>,
+    /// Milliseconds until one would, if none would now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_ms: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unavailable: bool,
+    /// Whether the gateway's own limiter counts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    handed_on: bool,
 }
 
 /// A condition that kept a rule from matching.
@@ -173,6 +196,7 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
                     .and_then(|claims| looked_at(mismatch, claims)),
             })
             .collect(),
+        limits: limited(decision),
         claims: Map::new(),
         claims_left_out: 0,
     };
@@ -213,6 +237,33 @@ impl Record<'_> {
             }
         }
     }
+}
+
+/// How the request stands with its limits; of many those that have no room first.
+fn limited<'a>(decision: &'a Decision<'_>) -> Vec<Limited<'a>> {
+    let limits = decision.policy.map_or(&[][..], |policy| &policy.limits);
+    let mut all: Vec<_> = Vec::new();
+    for standing in &decision.limits {
+        let Some(limit) = limits.get(standing.limit) else {
+            continue;
+        };
+        let level = match &standing.state {
+            State::Counted(level, _) => Some(level),
+            State::Unavailable | State::HandedOn(_) => None,
+        };
+        let retry = level.map_or(0, |level| level.retry.as_nanos().div_ceil(1_000_000));
+        let limited = Limited {
+            id: &limit.id,
+            remaining: level.map(|level| level.remaining),
+            retry_ms: u64::try_from(retry).ok().filter(|millis| *millis > 0),
+            unavailable: standing.state == State::Unavailable,
+            handed_on: matches!(standing.state, State::HandedOn(_)),
+        };
+        let place = if retry > 0 { 0 } else { all.len() };
+        all.insert(place, limited);
+    }
+    all.truncate(LIMITS);
+    all
 }
 
 fn trial<'a>(decision: &'a Decision<'_>) -> Option<Trial<'a>> {

@@ -3,6 +3,7 @@
 mod cache;
 mod issuers;
 mod jwks;
+mod limits;
 mod revocations;
 mod roles;
 mod rules;
@@ -12,6 +13,7 @@ mod tests;
 use super::claim_name::ClaimName;
 use super::compiled::{Audit, ClientDetail, Detail, HeaderNames, Issuer, Mode, Policy, Role, Rule};
 use super::raw::{RawAudit, RawClient, RawDetail, RawHeaders, RawMode, RawPolicy, RawToken};
+use super::when::When;
 use crate::hex::hex;
 use crate::json;
 use crate::time::{parse_span, span_text};
@@ -122,6 +124,14 @@ fn lists_for_objects(document: &Value) -> Vec<ConfigError> {
             places.push((format!("rules[{nth}].{name}"), rule.get(name)));
         }
     }
+    for (nth, limit) in items("limits") {
+        places.push((format!("limits[{nth}]"), Some(limit)));
+        let tiers = limit.get("tiers").and_then(Value::as_array);
+        let tiers = (0..).zip(tiers.into_iter().flatten());
+        places.extend(
+            tiers.map(|(tier, value)| (format!("limits[{nth}].tiers[{tier}]"), Some(value))),
+        );
+    }
     for (name, sets) in document
         .get("roles")
         .and_then(Value::as_object)
@@ -161,13 +171,14 @@ impl Checker {
 
     fn policy(&mut self, raw: RawPolicy, canonical: &str) -> Option<Policy> {
         let issuers = self.issuers(raw.issuers);
-        let headers = self.headers(raw.headers);
+        let mut headers = self.headers(raw.headers);
         let carrier = self.carrier(raw.token, &headers.prefix);
         let roles = self.roles(raw.roles);
         let rules = self.rules(raw.rules, &roles, issuers.as_deref());
         let cache = self.cache(raw.cache);
         let revocations = self.revocations(raw.revocations, issuers.as_deref());
         let claims_read = claims_read(issuers.as_deref().unwrap_or_default(), &roles.roles, &rules);
+        let limits = self.limits(raw.limits, &roles, &rules, &mut headers);
         Some(Policy {
             mode: match raw.mode {
                 RawMode::Enforce => Mode::Enforce,
@@ -185,6 +196,7 @@ impl Checker {
             digest: digest(canonical),
             cache: cache?,
             revocations: revocations?,
+            limits: limits?,
         })
     }
 
@@ -269,8 +281,14 @@ fn claims_read(issuers: &[Issuer], roles: &[Role], rules: &[Rule]) -> Vec<ClaimN
     let sets = required
         .chain(of_roles.map(|set| &set.claims))
         .chain(rules.iter().map(|rule| &rule.claims));
-    let names: BTreeSet<&ClaimName> = sets.flat_map(|set| &set.0).map(|(name, _)| name).collect();
-    names.into_iter().cloned().collect()
+    let whens = rules.iter().filter_map(|rule| rule.when.as_ref());
+    let in_whens = whens.flat_map(When::claims_read).map(ClaimName::whole);
+    let names: BTreeSet<ClaimName> = sets
+        .flat_map(|set| &set.0)
+        .map(|(name, _)| name.clone())
+        .chain(in_whens)
+        .collect();
+    names.into_iter().collect()
 }
 
 /// Prefixes under which gateways and upstreams have headers of their own.

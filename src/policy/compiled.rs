@@ -10,6 +10,7 @@ use super::matcher::ClaimTest;
 use super::schedule::Schedule;
 use super::when::When;
 use crate::keys::{JwksSource, KeySet};
+use crate::limit::Limit;
 use crate::revocation::RevocationPolicy;
 use crate::token::{Algorithm, CacheLimits, Carrier, Claims};
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub struct Policy {
     pub cache: CacheLimits,
     /// What is revoked.
     pub revocations: RevocationPolicy,
+    /// How often jobs are let through, sorted by id.
+    pub limits: Vec<Limit>,
 }
 
 impl Policy {
@@ -246,6 +249,7 @@ pub struct HeaderNames {
     /// The policy's digest.
     pub policy: String,
     identity: [String; IdentityField::ALL.len()],
+    limits: Vec<String>,
 }
 
 impl HeaderNames {
@@ -264,7 +268,15 @@ impl HeaderNames {
             subject: name("subject"),
             policy: name("policy"),
             identity: IdentityField::ALL.map(|field| name(field.name())),
+            limits: Vec::new(),
         }
+    }
+
+    /// The header by which the limit of this id is handed on, which is one of these names from now on.
+    pub(super) fn add_limit(&mut self, id: &str) -> String {
+        let name = format!("{}limit-{id}", self.prefix);
+        self.limits.push(name.clone());
+        name
     }
 
     /// The header of a part of the job's identity.
@@ -292,6 +304,7 @@ impl HeaderNames {
         ]
         .into_iter()
         .chain(&self.identity)
+        .chain(&self.limits)
         .map(String::as_str)
     }
 }

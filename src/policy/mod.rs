@@ -23,7 +23,7 @@ mod raw;
 mod schedule;
 #[cfg(feature = "schema")]
 mod schema;
-mod when;
+pub mod when;
 
 #[cfg(test)]
 mod tests;
@@ -46,4 +46,3 @@ pub use matcher::ClaimTest;
 pub use schedule::Schedule;
 #[cfg(feature = "schema")]
 pub use schema::schema;
-pub use when::When;

@@ -1,7 +1,9 @@
 //! The configuration as it is written, before any of it was checked for meaning.
 
+mod limits;
 mod state;
 
+pub(super) use limits::{RawEnforcer, RawLimit, RawTier};
 pub(super) use state::{RawCache, RawReplay, RawRevocations, RawSize, RawUnavailable};
 
 use super::schedule::RawWindow;
@@ -57,6 +59,9 @@ pub(super) struct RawPolicy {
     /// [Tokens that are good and are refused all the same](#revocations).
     #[serde(default, deserialize_with = "present")]
     pub(super) revocations: Option<RawRevocations>,
+    /// [How often jobs are let through](#limits); at most 16.
+    #[serde(default)]
+    pub(super) limits: Vec<RawLimit>,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]

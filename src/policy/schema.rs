@@ -203,6 +203,12 @@ shapes! {
         "type": "string",
         "pattern": "^[0-9]+(ms|s|m|h|d)$",
     });
+    /// What [`crate::limit::Rate::parse`] reads.
+    RateText => json_schema!({
+        "description": "A whole number, a slash and a unit: s, m, h or d.",
+        "type": "string",
+        "pattern": "^[0-9]*[1-9][0-9]*/[smhd]$",
+    });
     /// A moment of a revocation.
     Moment => json_schema!({
         "description": "Seconds since 1970, or UTC like \"2027-01-15T08:00:00Z\".",

@@ -212,3 +212,44 @@ fn the_policies_in_the_docs_are_policies() {
             .unwrap_or_else(|errors| panic!("docs/policy.md: {errors}\n{yaml}"));
     }
 }
+
+/// The gateways' limiters count by a header that the policy beside them reserves for the gate.
+#[test]
+fn the_examples_for_fleets_count_by_a_header_that_the_gate_sets() {
+    let read = |file: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(repository().join(file)).expect("it is there");
+        serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
+    };
+    let envoy = read("envoy/rate-limit.yaml");
+    let kong = read("kong/rate-limiting.yaml");
+    let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+    let plugin = kong["plugins"]
+        .as_array()
+        .and_then(|plugins| {
+            plugins
+                .iter()
+                .find(|plugin| plugin["name"] == "rate-limiting")
+        })
+        .expect("kong/rate-limiting.yaml has the plugin");
+    for (file, policy, header) in [
+        (
+            "envoy/rate-limit.yaml",
+            envoy.pointer(&format!("{manager}/http_filters/0/typed_config/config/configuration/value")),
+            envoy.pointer(&format!("{manager}/route_config/virtual_hosts/0/routes/0/route/rate_limits/0/actions/0/request_headers/header_name")),
+        ),
+        (
+            "kong/rate-limiting.yaml",
+            kong.pointer("/filter_chains/0/filters/0/config"),
+            plugin.pointer("/config/header_name"),
+        ),
+    ] {
+        let text = |value: Option<&serde_json::Value>| {
+            value.and_then(|value| value.as_str()).map(str::to_owned)
+        };
+        let policy = text(policy).unwrap_or_else(|| panic!("{file} has a policy"));
+        let policy = Policy::from_json(policy.as_bytes())
+            .unwrap_or_else(|errors| panic!("{file}: {errors}"));
+        let header = text(header).unwrap_or_else(|| panic!("{file} names a header"));
+        assert!(policy.headers.all().any(|name| name == header), "{file}: {header}");
+    }
+}

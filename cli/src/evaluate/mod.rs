@@ -207,6 +207,15 @@ pub(crate) fn evaluate(question: &Question<'_>) -> Answer {
                 .into(),
         );
     }
+    let is_limited = |rule| {
+        let mut limits = policy.limits.iter();
+        limits.any(|limit| limit.rules.is_empty() || limit.rules.contains(&rule))
+    };
+    if allowed_by.is_some_and(is_limited) {
+        notes.push(
+            "how often the job was let through before (limits) only the gateway knows".into(),
+        );
+    }
     let required = known
         .issuer
         .zip(known.claims.as_ref())

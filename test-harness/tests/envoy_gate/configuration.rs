@@ -62,12 +62,15 @@ fn a_policy_that_is_a_struct_in_place_of_text_refuses_everything() {
 }
 
 #[test]
-fn the_example_configuration_is_one_that_envoy_accepts() {
-    let output = Command::new(EnvoyBinary::locate().unwrap().path())
-        .args(["--mode", "validate", "--config-path", "envoy/jobgate.yaml"])
-        .current_dir(repository())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+fn the_example_configurations_are_ones_that_envoy_accepts() {
+    for file in ["envoy/jobgate.yaml", "envoy/rate-limit.yaml"] {
+        let output = Command::new(EnvoyBinary::locate().unwrap().path())
+            .args(["--mode", "validate", "--config-path", file])
+            .current_dir(repository())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{file}: {said}");
+        assert!(!said.contains("config_invalid"), "{file}: {said}");
+    }
 }

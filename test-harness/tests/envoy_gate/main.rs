@@ -3,9 +3,12 @@
 mod client_certificates;
 mod configuration;
 mod discovery;
+mod example;
 mod faults;
 mod keys;
+mod limits;
 mod metrics;
+mod rate_limit_service;
 mod reload;
 mod replay;
 mod requests;

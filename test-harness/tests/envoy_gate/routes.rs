@@ -1,64 +1,21 @@
 //! Gates per route, as `envoy/per-route.yaml` has them.
 
-use std::net::SocketAddr;
-
 use jobgate_harness::client::{Request, Response};
 use jobgate_harness::envoy::{Envoy, EnvoyConfig, Listener};
 use jobgate_harness::issuer::Issuer;
 use jobgate_harness::mint::TokenSpec;
-use jobgate_harness::repository;
 use jobgate_harness::upstream::Upstream;
 use serde_json::{Value, json};
 
+use super::example::{LISTENER, MANAGER, example};
 use super::world::{issuer, start};
-
-const LISTENER: &str = "ingress";
-const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-
-/// The example with the addresses, keys and module of this test, and with these routes in place of its own if there
-/// are any.
-fn example(issuer: &Issuer, upstream: SocketAddr, change: impl FnOnce(&mut Value)) -> Value {
-    let text = std::fs::read_to_string(repository().join("envoy/per-route.yaml")).unwrap();
-    let mut bootstrap: Value = serde_saphyr::from_str(&text).expect("it is YAML");
-    bootstrap["admin"] = json!({ "address": any_port() });
-    bootstrap["static_resources"]["listeners"][0]["address"] = any_port();
-    for cluster in bootstrap["static_resources"]["clusters"]
-        .as_array_mut()
-        .unwrap()
-    {
-        let to = match cluster["name"].as_str().unwrap() {
-            "upstream" => upstream,
-            _ => issuer.addr(),
-        };
-        cluster["type"] = json!("STATIC");
-        cluster.as_object_mut().unwrap().remove("transport_socket");
-        cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] = json!({ "socket_address": { "address": to.ip().to_string(), "port_value": to.port() } });
-    }
-    let manager = bootstrap.pointer_mut(MANAGER).unwrap();
-    for filter in manager["http_filters"].as_array_mut().unwrap() {
-        let Some(plugin) = filter.pointer_mut("/typed_config/config") else {
-            continue;
-        };
-        plugin["vm_config"]["code"]["local"]["filename"] =
-            json!(repository().join("dist/jobgate.wasm"));
-        let policy = &mut plugin["configuration"]["value"];
-        let mut document: Value = serde_json::from_str(policy.as_str().unwrap()).unwrap();
-        document["issuers"][0]["issuer"] = json!(issuer.base_url());
-        document["issuers"][0]["jwks"]["uri"] = json!(issuer.jwks_uri());
-        *policy = json!(document.to_string());
-    }
-    change(manager);
-    bootstrap
-}
-
-fn any_port() -> Value {
-    json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } })
-}
 
 fn run(issuer: &Issuer, upstream: &Upstream, change: impl FnOnce(&mut Value)) -> Envoy {
     let mut config =
         EnvoyConfig::new(upstream.addr(), issuer.addr()).listener(Listener::new(LISTENER));
-    config.bootstrap = Some(example(issuer, upstream.addr(), change));
+    let mut bootstrap = example("envoy/per-route.yaml", issuer, upstream.addr());
+    change(bootstrap.pointer_mut(MANAGER).unwrap());
+    config.bootstrap = Some(bootstrap);
     start(&config)
 }
 

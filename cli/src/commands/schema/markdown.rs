@@ -34,6 +34,7 @@ pub(super) const SECTIONS: &[Section] = &[
             "shared_data",
             "cache",
             "revocations",
+            "limits",
         ],
     },
     Section {
@@ -130,6 +131,27 @@ pub(super) const SECTIONS: &[Section] = &[
         parts: &[("Revocation", "")],
         heads: ("member of an entry", "meaning"),
         order: &["issuer", "claims", "kid", "token_sha256", "expires", "note"],
+    },
+    Section {
+        name: "limits",
+        parts: &[("Limit", "")],
+        heads: ("member", "meaning"),
+        order: &[
+            "id",
+            "key",
+            "rules",
+            "rate",
+            "burst",
+            "tiers",
+            "unavailable",
+            "enforce_by",
+        ],
+    },
+    Section {
+        name: "tiers",
+        parts: &[("Tier", "")],
+        heads: ("member of a tier", "meaning"),
+        order: &["roles", "claims", "rate", "burst"],
     },
 ];
 

@@ -8,6 +8,7 @@ mod configurations;
 mod hosts;
 mod input;
 mod keys;
+mod limits;
 mod once;
 mod pitfalls;
 mod revocations;
