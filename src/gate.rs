@@ -207,6 +207,17 @@ impl<'p> Decision<'p> {
             (Err(_), false) => "shadow-deny",
         }
     }
+
+    /// What it would be if the rules on trial were in force, `allow` or `deny`, and the rules that would make it
+    /// that, by their places in the policy; none if it would be the same.
+    #[must_use]
+    pub fn trial(&self) -> Option<(&'static str, &[usize])> {
+        let (label, rules) = match &self.outcome {
+            Ok(permit) => ("deny", permit.shadow()),
+            Err(refused) => ("allow", refused.shadow.as_slice()),
+        };
+        (!rules.is_empty()).then_some((label, rules))
+    }
 }
 
 /// Decides a request. The request's reserved headers are taken care of before and apart from this.
@@ -297,18 +308,7 @@ fn rule(policy: &Policy, token: &VerifiedToken, facts: &Facts<'_>) -> Result<Per
     match policy.decide(token, facts) {
         Ruling::Allow(permit) => Ok(permit),
         Ruling::Deny(denial) => Err(Refused {
-            refusal: match (denial.rule, denial.uncertain) {
-                (Some(_), None) => Refusal::new(Reason::DeniedByRule, "a deny rule matched"),
-                (Some(_), Some(why)) => Refusal::new(
-                    Reason::DeniedByRule,
-                    format!("it can't be told whether a deny rule matches: {why}"),
-                ),
-                (None, _) if denial.lacks_certificate => Refusal::new(
-                    Reason::ClientCertificateRequired,
-                    "only the client certificate that a rule asks for is missing",
-                ),
-                (None, _) => Refusal::new(Reason::NoRuleMatched, "no allow rule matched"),
-            },
+            refusal: denial.refusal(),
             rule: denial.rule,
             roles: denial.roles,
             shadow: denial.shadow,

@@ -1,8 +1,9 @@
 //! The command line.
 
-use crate::commands::{check, completions, schema};
+use crate::commands::{check, completions, explain, schema, test};
 use crate::output::Format;
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Writes, checks and explains Jobgate policies, on the core that the gateway's filter decides with.
 #[derive(Debug, Parser)]
@@ -28,6 +29,13 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+/// Ends the command as clap does when it is used wrongly, for what clap can't tell.
+pub(crate) fn misuse(message: impl std::fmt::Display) -> ! {
+    Args::command()
+        .error(ErrorKind::ValueValidation, message)
+        .exit()
+}
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  yes: nothing is wrong, or the request is allowed
@@ -39,6 +47,8 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Check(check::CheckArgs),
+    Explain(Box<explain::ExplainArgs>),
+    Test(test::TestArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }

@@ -88,6 +88,28 @@ impl Diagnostic {
         }
     }
 
+    /// Of a file of tests.
+    pub(crate) fn test_invalid(
+        file: &SourceFile,
+        place: &Place,
+        path: &str,
+        message: &str,
+    ) -> Self {
+        let (message, fix) = remedy(message);
+        Self {
+            severity: Severity::Error,
+            code: "test_invalid",
+            policy: String::new(),
+            path: path.to_owned(),
+            message: message.to_owned(),
+            fix: fix.map(str::to_owned),
+            span: match &place.key {
+                Some(key) if message.starts_with("unknown field") => key.clone(),
+                _ => shown(place, file),
+            },
+        }
+    }
+
     /// The path and the message; only the message of what concerns all of a document.
     pub(crate) fn headline(&self) -> String {
         match self.path.as_str() {

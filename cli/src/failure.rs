@@ -22,6 +22,12 @@ impl Failure {
         }
     }
 
+    /// Says what it is that failed.
+    pub(crate) fn of(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// Says how to mend it.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

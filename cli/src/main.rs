@@ -6,9 +6,12 @@
 mod args;
 mod commands;
 mod diagnostic;
+mod evaluate;
 mod exit;
+mod explanation;
 mod failure;
 mod output;
+mod policy_tests;
 mod source;
 
 use args::{Args, Command};
@@ -22,6 +25,8 @@ fn main() -> ExitCode {
     let mut output = Output::new(format);
     let ended = match &command {
         Command::Check(args) => args.run(&mut output),
+        Command::Explain(args) => args.run(&mut output),
+        Command::Test(args) => args.run(&mut output),
         Command::Schema(args) => args.run(&mut output),
         Command::Completions(args) => args.run(&mut output),
     };

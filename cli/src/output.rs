@@ -52,6 +52,17 @@ impl Write for Output {
 /// The colours of human output: `let good = style::GOOD; write!(out, "{good}yes{good:#}")`.
 pub(crate) mod style {
     use anstyle::{AnsiColor, Style};
+    use std::fmt;
+
+    /// A text in a style, which ends with the text.
+    pub(crate) fn paint(style: Style, text: impl fmt::Display) -> impl fmt::Display {
+        format!("{style}{text}{}", style.render_reset())
+    }
+
+    /// What is beside the point.
+    pub(crate) const QUIET: Style = Style::new().dimmed();
+    /// What a reader looks for.
+    pub(crate) const STRONG: Style = Style::new().bold();
 
     /// What is right.
     pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();

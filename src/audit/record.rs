@@ -267,14 +267,12 @@ fn limited<'a>(decision: &'a Decision<'_>) -> Vec<Limited<'a>> {
 }
 
 fn trial<'a>(decision: &'a Decision<'_>) -> Option<Trial<'a>> {
-    let policy = decision.policy?;
-    let (decision, places) = match &decision.outcome {
-        Ok(permit) => ("deny", permit.shadow()),
-        Err(refused) => ("allow", refused.shadow.as_slice()),
-    };
+    let (policy, (decision, places)) = (decision.policy?, decision.trial()?);
     let rules = places.iter().filter_map(|place| policy.rules.get(*place));
-    let rules = within(ROLES, rules.map(|rule| rule.id.as_str()));
-    (!rules.is_empty()).then_some(Trial { decision, rules })
+    Some(Trial {
+        decision,
+        rules: within(ROLES, rules.map(|rule| rule.id.as_str())),
+    })
 }
 
 /// As many names as fit into a budget of bytes, and `...` where some were left out.

@@ -1,6 +1,7 @@
 //! The differences between the proxies, in one place. Nothing else asks which one this is.
 
 use super::shared::{ENVOY, HostData};
+use crate::policy::ClientCertificate;
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{MapType, Status};
@@ -38,8 +39,17 @@ pub(super) trait Host {
     /// The method and the raw request target.
     fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status>;
 
+    /// The host that the request is for, as the upstream sees it and the proxy's router did.
+    fn authority<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]>;
+
     /// The proxy's own name for the route by which the request came to the gate.
     fn route(&self) -> Option<String>;
+
+    /// The proxy's own name for the service or cluster that this route leads to.
+    fn service(&self) -> Option<String>;
+
+    /// What the client of this connection has proven.
+    fn certificate(&self) -> ClientCertificate;
 
     /// Leaves word of the route that the decision was made for, where the proxy may choose another one after it.
     fn note_route(&self, route: Option<&str>) -> Result<(), Status>;
@@ -94,8 +104,37 @@ impl Host for Envoy {
         Ok((pseudo(":method"), pseudo(":path")))
     }
 
+    /// Absolute-form too ends up here.
+    fn authority<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+        headers.get(":authority")
+    }
+
     fn route(&self) -> Option<String> {
-        property(&["xds", "route_name"])
+        exact_property(&["xds", "route_name"])
+    }
+
+    /// Known as soon as the route is; none where the route chooses among clusters as the request leaves.
+    fn service(&self) -> Option<String> {
+        exact_property(&["xds", "cluster_name"])
+    }
+
+    /// `connection.mtls` is true of any certificate that was presented, `peer_certificate_valid` of one that was
+    /// verified in the handshake of this very connection: not where the listener takes any, and not where a session
+    /// was resumed. These two can't be told apart; nor can anything by an Envoy that lacks the latter.
+    fn certificate(&self) -> ClientCertificate {
+        let is = |name| flag(&["connection", name]);
+        let verified = match (is("mtls"), is("peer_certificate_valid")) {
+            (Some(false), _) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        };
+        let told = |name| exact_property(&["connection", name]).filter(|_| verified == Some(true));
+        ClientCertificate {
+            verified,
+            subject: told("subject_peer_certificate"),
+            uri_san: told("uri_san_peer_certificate"),
+            dns_san: told("dns_san_peer_certificate"),
+        }
     }
 
     /// Envoy chooses the route again after any change of a header, and shows the new one only to filters that
@@ -173,8 +212,29 @@ impl Host for Restricted {
         Ok((property("method")?, property("path")?))
     }
 
+    /// What Kong shows as `:authority` is the server's own name. A second `Host` it refuses itself.
+    fn authority<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+        headers.get("host")
+    }
+
     fn route(&self) -> Option<String> {
-        property(&["kong", "route_name"])
+        exact_property(&["kong", "route_name"])
+    }
+
+    fn service(&self) -> Option<String> {
+        exact_property(&["kong", "service_name"])
+    }
+
+    /// nginx's variables. There is none for the alternative names. Any other word than these two, such as
+    /// `FAILED:...` for a certificate that was let in all the same, is no proof, and none at all tells nothing.
+    fn certificate(&self) -> ClientCertificate {
+        let verified = property(&["ngx", "ssl_client_verify"]).map(|word| word == "SUCCESS");
+        ClientCertificate {
+            verified,
+            subject: exact_property(&["ngx", "ssl_client_s_dn"]).filter(|_| verified == Some(true)),
+            uri_san: None,
+            dns_san: None,
+        }
     }
 
     /// Kong's router has run before.
@@ -208,10 +268,28 @@ pub(super) fn request_headers() -> Result<HeaderMap, Status> {
         .collect())
 }
 
+/// For what is only shown.
 fn property(path: &[&str]) -> Option<String> {
+    property_bytes(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// For what rules compare: what is no text is not there, so that nothing passes for something else.
+fn exact_property(path: &[&str]) -> Option<String> {
+    String::from_utf8(property_bytes(path)?).ok()
+}
+
+/// One byte on Envoy; anything else is no answer.
+fn flag(path: &[&str]) -> Option<bool> {
+    match property_bytes(path)?.as_slice() {
+        [0] => Some(false),
+        [1] => Some(true),
+        _ => None,
+    }
+}
+
+fn property_bytes(path: &[&str]) -> Option<Vec<u8>> {
     hostcalls::get_property(path.to_vec())
         .ok()
         .flatten()
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .filter(|text| !text.is_empty())
+        .filter(|bytes| !bytes.is_empty())
 }

@@ -18,7 +18,8 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts a decision: `allow`, `deny_<code>` or `shadow_deny_<code>`.
+    /// Counts a decision: `allow`, `deny_<code>` or `shadow_deny_<code>`; and `trial_allow` or `trial_deny`, where
+    /// rules on trial would make another one of it.
     pub(super) fn decided(&self, host: &dyn Host, decision: &Decision<'_>) {
         let outcome = decision.label().replace('-', "_");
         match &decision.outcome {
@@ -27,6 +28,9 @@ impl Metrics {
                 let code = refused.refusal.reason.code();
                 self.count(host, &format!("decision_{outcome}_{code}"));
             }
+        }
+        if let Some((outcome, _)) = decision.trial() {
+            self.count(host, &format!("trial_{outcome}"));
         }
     }
 

@@ -6,7 +6,7 @@ use super::root::{Route, now};
 use super::waiting::Waiter;
 use crate::audit::{answer, record, upstream_headers};
 use crate::gate::{Decision, Request, judge};
-use crate::policy::Policy;
+use crate::policy::{ClientCertificate, Policy};
 use crate::reason::{Reason, Refusal};
 use crate::request::{HeaderMap, Neutralise, neutralise, same_name, starts_like};
 use crate::time::UnixTime;
@@ -65,10 +65,7 @@ impl HttpContext for RequestFilter {
         };
         let host = route.vm.host;
         let may_wait = host.holds_paused_requests() && route.vm.waiting.has_room();
-        let mut arrival = Arrival {
-            told,
-            route: host.route(),
-        };
+        let mut arrival = Arrival::take(told, &route);
         match settle(&route, &arrival, now, may_wait) {
             Settled::Permitted => self.permitted.set(true),
             Settled::Refused => {}
@@ -123,6 +120,23 @@ pub(super) struct Arrival {
     told: usize,
     /// The proxy's own name for the route by which it came to the gate. Envoy chooses again after any change.
     route: Option<String>,
+    /// The same for the service or cluster, if a rule asks.
+    service: Option<String>,
+    /// What the client has proven, if a rule asks.
+    certificate: Option<ClientCertificate>,
+}
+
+impl Arrival {
+    /// Asks the host; only for what this route's rules look at, beside what records have.
+    fn take(told: usize, route: &Route) -> Self {
+        let (host, needs) = (route.vm.host, route.needs);
+        Self {
+            told,
+            route: host.route(),
+            service: needs.service.then(|| host.service()).flatten(),
+            certificate: needs.certificate.then(|| host.certificate()),
+        }
+    }
 }
 
 /// What became of a request.
@@ -161,7 +175,16 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
     let headers = request_headers().map_err(failed)?;
     let host = route.vm.host;
     let (method, target) = host.request_line(&headers).map_err(failed)?;
-    let request = Request::new(&headers, &method, &target);
+    let request = Request {
+        host: host.authority(&headers),
+        route: arrival.route.as_deref(),
+        service: arrival.service.as_deref(),
+        certificate: arrival
+            .certificate
+            .as_ref()
+            .unwrap_or(ClientCertificate::NOT_TOLD),
+        ..Request::new(&headers, &method, &target)
+    };
     let refused = |refusal| Box::new(refused(refusal).about(request));
     let because = |reason, detail| refused(Refusal::new(reason, detail));
     let Some(policy) = policy else {

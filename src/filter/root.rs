@@ -4,7 +4,7 @@ use super::fetch::{Fetcher, SharedRemote};
 use super::request::RequestFilter;
 use super::vm::{Vm, random};
 use crate::gate::{Decision, DecisionId, State};
-use crate::policy::Policy;
+use crate::policy::{Needs, Policy};
 use crate::replay;
 use crate::shared_data::{NoSharedData, SharedData};
 use crate::time::UnixTime;
@@ -26,6 +26,8 @@ pub(super) struct Route {
     pub(super) vm: Rc<Vm>,
     /// None where the configuration is not one: then everything is refused.
     pub(super) policy: Option<Policy>,
+    /// What its rules look at that the host must be asked for.
+    pub(super) needs: Needs,
     /// There if the policy is.
     pub(super) state: Option<RefCell<State>>,
     /// Makes decision ids of this route its own.
@@ -49,6 +51,7 @@ impl Route {
         });
         Self {
             vm: Rc::clone(vm),
+            needs: policy.as_ref().map(Policy::needs).unwrap_or_default(),
             policy,
             state,
             id: random(),

@@ -22,7 +22,9 @@ impl CertificateTest {
     pub(super) fn holds(&self, certificate: &ClientCertificate) -> Truth {
         match certificate.verified {
             None => {
-                return Truth::Unknown("the gateway does not tell of client certificates".into());
+                return Truth::Unknown(
+                    "the gateway does not tell whether it verified a client certificate".into(),
+                );
             }
             Some(false) => return Truth::No,
             Some(true) => {}

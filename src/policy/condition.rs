@@ -125,7 +125,7 @@ impl Condition<'_> {
                 })
                 .into(),
             Self::Roles(roles) => roles.iter().any(|role| subject.roles.contains(role)).into(),
-            Self::Claim(name, test) => test.holds(name.find(subject.claims)).into(),
+            Self::Claim(name, test) => test.truth(name.find(subject.claims)),
             Self::Schedule(schedule) => schedule.covers(facts.now).into(),
             Self::When(when) => {
                 let roles: Vec<&str> = subject.policy.role_names(subject.roles).collect();

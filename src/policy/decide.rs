@@ -5,6 +5,7 @@ use super::claim_name::ClaimName;
 use super::compiled::{ClaimSet, Effect, Policy, Replay, Role, Rule};
 use super::condition::{Condition, Subject, Truth};
 use super::facts::Facts;
+use crate::reason::{Reason, Refusal};
 use crate::token::{Claims, VerifiedToken};
 
 /// The most failed conditions a denial names.
@@ -61,6 +62,25 @@ pub struct Denial {
     pub lacks_certificate: bool,
     /// Where no rule allowed: what kept the rules that come nearest from matching.
     pub mismatches: Vec<Mismatch>,
+}
+
+impl Denial {
+    /// The code and its detail.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        match (self.rule, &self.uncertain) {
+            (Some(_), None) => Refusal::new(Reason::DeniedByRule, "a deny rule matched"),
+            (Some(_), Some(why)) => Refusal::new(
+                Reason::DeniedByRule,
+                format!("it can't be told whether a deny rule matches: {why}"),
+            ),
+            (None, _) if self.lacks_certificate => Refusal::new(
+                Reason::ClientCertificateRequired,
+                "only the client certificate that a rule asks for is missing",
+            ),
+            (None, _) => Refusal::new(Reason::NoRuleMatched, "no allow rule matched"),
+        }
+    }
 }
 
 /// The first condition of a rule that failed.
@@ -176,8 +196,9 @@ impl Policy {
                     }
                 }
                 (Effect::Allow, Outcome::Fails(condition) | Outcome::Uncertain(condition, _)) => {
-                    lacks_certificate |=
-                        !rule.shadow && matches!(condition, Condition::Certificate(_));
+                    lacks_certificate |= !rule.shadow
+                        && matches!(condition, Condition::Certificate(_))
+                        && rule.holds_but_for_certificate(&subject);
                 }
             }
         }
@@ -336,6 +357,14 @@ impl Rule {
     /// Whether it is for tokens of the issuer at this place.
     pub(super) fn is_for(&self, issuer: usize) -> bool {
         self.issuers.is_empty() || self.issuers.contains(&issuer)
+    }
+
+    /// Whether all else that it asks for is there.
+    fn holds_but_for_certificate(&self, subject: &Subject<'_>) -> bool {
+        self.conditions().all(|condition| {
+            matches!(condition, Condition::Certificate(_))
+                || condition.holds(self.effect, subject) == Truth::Yes
+        })
     }
 
     /// How its conditions stand: the first that fails, else the first that can't be told.

@@ -1,5 +1,6 @@
 //! What is asked of one claim.
 
+use super::condition::Truth;
 use super::glob::ClaimGlob;
 use crate::token::scalar_text;
 use serde_json::Value;
@@ -20,9 +21,24 @@ impl ClaimTest {
     /// one element must pass, and for `not_equals` and `not_in` every one.
     #[must_use]
     pub fn holds(&self, claim: Option<&Value>) -> bool {
-        let Some(claim) = claim else {
-            return false;
-        };
+        claim.is_some_and(|claim| self.passes(claim, false))
+    }
+
+    /// As [`Self::holds`]. Whether a value without a text differs from one can't be told: whoever wrote a rule that
+    /// denies all but some values meant that one too.
+    #[must_use]
+    pub(super) fn truth(&self, claim: Option<&Value>) -> Truth {
+        match claim {
+            Some(claim) if self.passes(claim, false) => Truth::Yes,
+            Some(claim) if self.passes(claim, true) => {
+                Truth::Unknown("the claim holds what can't be compared".into())
+            }
+            _ => Truth::No,
+        }
+    }
+
+    /// `differs` says whether a value without a text, other than null, passes for something else than a text.
+    fn passes(&self, claim: &Value, differs: bool) -> bool {
         self.equals
             .as_ref()
             .is_none_or(|wanted| any(claim, |text| text == wanted))
@@ -36,11 +52,11 @@ impl ClaimTest {
             && self
                 .not_equals
                 .as_ref()
-                .is_none_or(|unwanted| all(claim, |text| text != unwanted))
+                .is_none_or(|unwanted| all(claim, differs, |text| text != unwanted))
             && self
                 .none_of
                 .as_ref()
-                .is_none_or(|list| all(claim, |text| !contains(list, text)))
+                .is_none_or(|list| all(claim, differs, |text| !contains(list, text)))
     }
 
     /// Whether only fixed values, or values with a fixed beginning, pass: what makes a tenant's pin.
@@ -77,10 +93,13 @@ fn any_string(claim: &Value, passes: impl Fn(&str) -> bool) -> bool {
     }
 }
 
-/// Whether the scalar, or every element of the array, passes. What has no text cannot be told to differ, so
-/// it does not pass.
-fn all(claim: &Value, passes: impl Fn(&str) -> bool) -> bool {
-    let passes = |value: &Value| scalar_text(value).is_some_and(|text| passes(&text));
+/// Whether the scalar, or every element of the array, passes. What has no text does as it is told, but for null,
+/// which never passes.
+fn all(claim: &Value, without_text: bool, passes: impl Fn(&str) -> bool) -> bool {
+    let passes = |value: &Value| match scalar_text(value) {
+        Some(text) => passes(&text),
+        None => without_text && !value.is_null(),
+    };
     match claim {
         Value::Array(items) => items.iter().all(passes),
         scalar => passes(scalar),
@@ -175,6 +194,48 @@ mod tests {
         ] {
             assert_eq!(test.holds(Some(&claim)), holds, "{test} on {claim}");
             assert!(!test.holds(None), "{test} on a missing claim");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_compared_may_be_something_else_and_is_nothing_in_particular() {
+        let not_eu = ClaimTest {
+            not_equals: Some("eu".into()),
+            none_of: texts(&["us", "7"]),
+            ..ClaimTest::default()
+        };
+        let eu = ClaimTest {
+            equals: Some("eu".into()),
+            ..ClaimTest::default()
+        };
+        let like_eu = ClaimTest {
+            matches: Some(vec![ClaimGlob::parse("*").unwrap()]),
+            ..not_eu.clone()
+        };
+        for (test, claim, truth) in [
+            (&not_eu, json!("asia"), Some(true)),
+            (&not_eu, json!("eu"), Some(false)),
+            (&not_eu, json!({ "eu": 1 }), None),
+            (&not_eu, json!({}), None),
+            (&not_eu, json!(1e30), None),
+            (&not_eu, json!([["eu"]]), None),
+            (&not_eu, json!(["asia", {}]), None),
+            (&not_eu, json!(["us", {}]), Some(false)),
+            (&not_eu, json!(["asia", null]), Some(false)),
+            (&not_eu, json!([null, {}]), Some(false)),
+            (&not_eu, json!([]), Some(true)),
+            (&eu, json!({ "eu": 1 }), Some(false)),
+            (&eu, json!(1e30), Some(false)),
+            (&like_eu, json!({}), Some(false)),
+            (&like_eu, json!(["asia", {}]), None),
+        ] {
+            let expected = match truth {
+                Some(holds) => Truth::from(holds),
+                None => Truth::Unknown("the claim holds what can't be compared".into()),
+            };
+            assert_eq!(test.truth(Some(&claim)), expected, "{test} on {claim}");
+            assert_eq!(test.holds(Some(&claim)), truth == Some(true));
+            assert_eq!(test.truth(None), Truth::No);
         }
     }
 

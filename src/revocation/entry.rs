@@ -3,7 +3,7 @@
 use super::date;
 use crate::policy::Issuer;
 use crate::time::UnixTime;
-use crate::token::{Digest, VerifiedToken, scalar_text};
+use crate::token::{Digest, Marks, scalar_text};
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Hex};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -109,36 +109,29 @@ impl Revocation {
     /// Whether it covers a token of this issuer.
     ///
     /// It does for the issuer's leeway after it ended: for so long a token is accepted that expires at the
-    /// same moment.
+    /// same moment. A token is named by its digest, or by that of what is signed: this one stays the same if
+    /// somebody turns the signature into another that is as good.
     #[must_use]
-    pub fn covers(&self, token: &VerifiedToken, issuer: &Issuer, now: UnixTime) -> bool {
+    pub fn covers(&self, token: &Marks<'_>, issuer: &Issuer, now: UnixTime) -> bool {
         self.expires
             .is_none_or(|expires| now < expires.plus(issuer.leeway))
             && self
                 .issuer
                 .as_ref()
                 .is_none_or(|name| *name == issuer.issuer)
-            && self
-                .kid
-                .as_deref()
-                .is_none_or(|kid| token.kid() == Some(kid))
-            && self
-                .token
-                .as_ref()
-                .is_none_or(|digest| digests(token).contains(&digest))
+            && self.kid.as_deref().is_none_or(|kid| token.kid == Some(kid))
+            && self.token.as_ref().is_none_or(|digest| {
+                token
+                    .digests
+                    .is_some_and(|digests| digests.contains(digest))
+            })
             && self.claims.iter().all(|(name, wanted)| {
                 token
-                    .claims()
+                    .claims
                     .get(name)
                     .is_some_and(|claim| texts(claim).any(|text| *text == **wanted))
             })
     }
-}
-
-/// The digests by which a token can be named: that of the whole, and that of what is signed, which stays
-/// the same if somebody turns the signature into another that is as good.
-pub(super) fn digests(token: &VerifiedToken) -> [&Digest; 2] {
-    [token.digest(), token.signed_digest()]
 }
 
 /// The texts of a claim, of which one must be the wanted one: as `equals` compares in rules.

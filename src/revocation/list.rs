@@ -1,10 +1,10 @@
 //! A list of revocations, laid out so that ten thousand cost a request no more than one.
 
-use super::entry::{EntryError, Revocation, digests, texts};
+use super::entry::{EntryError, Revocation, texts};
 use crate::json;
 use crate::policy::Issuer;
 use crate::time::UnixTime;
-use crate::token::{Digest, VerifiedToken};
+use crate::token::{Digest, Marks};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
@@ -165,12 +165,13 @@ impl RevocationList {
 
     /// The first entry that covers a token of this issuer, and its place in the list.
     #[must_use]
-    pub fn find(
+    pub fn find<'t>(
         &self,
-        token: &VerifiedToken,
+        token: impl Into<Marks<'t>>,
         issuer: &Issuer,
         now: UnixTime,
     ) -> Option<(usize, &Revocation)> {
+        let token = token.into();
         let mut first: Option<(usize, &Revocation)> = None;
         let mut look_at = |places: Option<&Vec<usize>>| {
             for place in places.into_iter().flatten() {
@@ -179,18 +180,18 @@ impl RevocationList {
                     return;
                 }
                 if let Some(entry) = self.entries.get(*place)
-                    && entry.covers(token, issuer, now)
+                    && entry.covers(&token, issuer, now)
                 {
                     first = Some((*place, entry));
                 }
             }
         };
-        for digest in digests(token) {
+        for digest in token.digests.iter().flatten() {
             look_at(self.by_token.get(digest));
         }
-        look_at(token.kid().and_then(|kid| self.by_kid.get(kid)));
+        look_at(token.kid.and_then(|kid| self.by_kid.get(kid)));
         if !self.by_claim.is_empty() {
-            for (name, claim) in token.claims().iter() {
+            for (name, claim) in token.claims.iter() {
                 if let Some(values) = self.by_claim.get(name) {
                     for text in texts(claim) {
                         look_at(values.get(&*text));

@@ -5,7 +5,7 @@ use crate::fetch::{HttpUri, Polling};
 use crate::policy::Issuer;
 use crate::reason::{Reason, Refusal};
 use crate::time::UnixTime;
-use crate::token::VerifiedToken;
+use crate::token::Marks;
 
 /// The part of a policy that says what is revoked.
 #[derive(Debug, Clone, Default)]
@@ -37,20 +37,21 @@ pub enum WhenUnavailable {
 }
 
 impl RevocationPolicy {
-    /// Whether a proven token of this issuer is not revoked. `fetched` is the document that was fetched last, if
+    /// Whether a token of this issuer is not revoked. `fetched` is the document that was fetched last, if
     /// one was, and `counts` says whether it is young enough.
     ///
     /// # Errors
     /// `revoked`; or `revocations_unavailable` where the policy wants a document, none counts, and it says
     /// `deny`.
-    pub fn check(
+    pub fn check<'t>(
         &self,
         fetched: Option<&RevocationList>,
         counts: bool,
-        token: &VerifiedToken,
+        token: impl Into<Marks<'t>>,
         issuer: &Issuer,
         now: UnixTime,
     ) -> Result<(), Refusal> {
+        let token = token.into();
         refuse_covered("the policy", &self.entries, token, issuer, now)?;
         let Some(source) = &self.source else {
             return Ok(());
@@ -77,7 +78,7 @@ impl RevocationPolicy {
 fn refuse_covered(
     of: &str,
     list: &RevocationList,
-    token: &VerifiedToken,
+    token: Marks<'_>,
     issuer: &Issuer,
     now: UnixTime,
 ) -> Result<(), Refusal> {

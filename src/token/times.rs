@@ -20,7 +20,7 @@ impl Times {
     ///
     /// # Errors
     /// `claim_missing`, or `token_malformed` for what is no NumericDate.
-    pub(super) fn read(claims: &Claims) -> Result<Self, Refusal> {
+    pub fn read(claims: &Claims) -> Result<Self, Refusal> {
         let expires = numeric_date(claims, "exp")?.ok_or_else(|| missing("exp"))?;
         let not_before = numeric_date(claims, "nbf")?;
         let issued_at = numeric_date(claims, "iat")?;

@@ -5,7 +5,7 @@
 
 use super::times::missing;
 use super::verified::Proof;
-use super::{Claims, Jws, Times, VerifiedToken, malformed};
+use super::{Algorithm, Claims, Jws, Times, VerifiedToken, malformed};
 use crate::keys::{KeyMiss, KeyRing};
 use crate::policy::Issuer;
 use crate::reason::{Reason, Refusal};
@@ -27,18 +27,8 @@ pub fn verify(
     shared: &dyn SharedData,
     now: UnixTime,
 ) -> Result<VerifiedToken, Refusal> {
-    let (place, issuer) = find_issuer(&jws, issuers)?;
-    let algorithm = issuer
-        .algorithms
-        .iter()
-        .copied()
-        .find(|known| known.name() == jws.header().alg)
-        .ok_or_else(|| {
-            Refusal::new(
-                Reason::AlgorithmNotAllowed,
-                "alg is not in the issuer's list",
-            )
-        })?;
+    let (place, issuer) = find_issuer(jws.claims(), issuers)?;
+    let algorithm = find_algorithm(&jws, issuer)?;
     check_types(jws.claims())?;
     check_audience(jws.claims(), &issuer.audiences)?;
     let times = Times::read(jws.claims())?;
@@ -47,10 +37,7 @@ pub fn verify(
         .find(place, jws.header().kid.as_deref(), algorithm, now, shared)
         .map_err(|miss| match miss {
             KeyMiss::Unavailable(why) => Refusal::new(Reason::KeysUnavailable, why),
-            KeyMiss::Unknown => Refusal::new(
-                Reason::KeyUnknown,
-                "no key of the issuer has this kid and algorithm",
-            ),
+            KeyMiss::Unknown => key_unknown(),
         })?;
     key.verify(algorithm, jws.signing_input(), jws.signature())?;
     Ok(VerifiedToken::new(Proof {
@@ -63,8 +50,16 @@ pub fn verify(
     }))
 }
 
-fn find_issuer<'i>(jws: &Jws<'_>, issuers: &'i [Issuer]) -> Result<(usize, &'i Issuer), Refusal> {
-    let claimed = match jws.claims().get("iss") {
+pub(super) fn key_unknown() -> Refusal {
+    let detail = "no key of the issuer has this kid and algorithm";
+    Refusal::new(Reason::KeyUnknown, detail)
+}
+
+pub(super) fn find_issuer<'i>(
+    claims: &Claims,
+    issuers: &'i [Issuer],
+) -> Result<(usize, &'i Issuer), Refusal> {
+    let claimed = match claims.get("iss") {
         Some(Value::String(issuer)) => issuer,
         Some(_) => return Err(malformed("iss is not a string")),
         None => return Err(missing("iss")),
@@ -76,9 +71,19 @@ fn find_issuer<'i>(jws: &Jws<'_>, issuers: &'i [Issuer]) -> Result<(usize, &'i I
         .ok_or_else(|| Refusal::new(Reason::IssuerUnknown, "iss is no issuer of the policy"))
 }
 
+pub(super) fn find_algorithm(jws: &Jws<'_>, issuer: &Issuer) -> Result<Algorithm, Refusal> {
+    let mut accepted = issuer.algorithms.iter().copied();
+    accepted
+        .find(|known| known.name() == jws.header().alg)
+        .ok_or_else(|| {
+            let detail = "alg is not in the issuer's list";
+            Refusal::new(Reason::AlgorithmNotAllowed, detail)
+        })
+}
+
 /// The registered claims that no other check looks at, and OpenID Connect's `nonce`, have the type that they
 /// must have: what comes behind the gate may take it for granted.
-fn check_types(claims: &Claims) -> Result<(), Refusal> {
+pub(super) fn check_types(claims: &Claims) -> Result<(), Refusal> {
     for name in ["sub", "jti", "nonce"] {
         if claims.get(name).is_some_and(|value| !value.is_string()) {
             return Err(malformed(format!("{name} is not a string")));
@@ -94,7 +99,7 @@ fn check_types(claims: &Claims) -> Result<(), Refusal> {
 }
 
 /// RFC 7519, section 4.1.3: a string, or an array of strings of which one must match exactly.
-fn check_audience(claims: &Claims, accepted: &[String]) -> Result<(), Refusal> {
+pub(super) fn check_audience(claims: &Claims, accepted: &[String]) -> Result<(), Refusal> {
     let is_ours = |audience: &str| accepted.iter().any(|ours| ours == audience);
     let matched = match claims.get("aud") {
         None => return Err(missing("aud")),

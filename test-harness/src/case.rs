@@ -16,8 +16,12 @@
 //!       method: POST                                 # GET, if not given
 //!       path: /deploy/production
 //!       headers: [[x-odd, 'caf\xe9']]                # \xNN is a byte, \\ a backslash
+//!       host: deploy.acme.example                    # what the request names; else what the runner does
+//!       route: deploy                                # the gateway's names, else any but these; `service` is
+//!       service: deployer                            # Envoy's cluster
+//!       client_certificate: { verified: { subject: CN=ci } }   # or none, or unverified; else no TLS
 //!     keys: available                                # or never_fetched
-//!     expect: { status: 403, reason: no_rule_matched }
+//!     expect: { status: 403, reason: no_rule_matched, trial: { allow: [rule-on-trial] } }
 //!     hosts: { kong: { skip: why it can't be run there } }
 //! ```
 
@@ -139,6 +143,46 @@ pub struct Request {
     pub path: String,
     #[serde(default)]
     headers: Vec<(Bytes, Bytes)>,
+    /// The host that it is for; without, it names one that no policy does.
+    #[serde(default)]
+    pub host: Option<Bytes>,
+    /// The gateway's own name for the route; without, it goes by one that no policy names.
+    #[serde(default)]
+    pub route: Option<String>,
+    /// The gateway's own name for the service or cluster behind it, likewise.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// What the client shows of itself.
+    #[serde(default)]
+    pub client_certificate: ClientCertificate,
+}
+
+/// What a client shows of itself.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientCertificate {
+    /// Nothing: its connection has no TLS.
+    #[default]
+    #[serde(skip)]
+    NoTls,
+    /// Nothing, over TLS.
+    None,
+    /// A certificate of the authority that the gateway trusts.
+    Verified(CertificateNames),
+    /// A certificate of another, where the gateway takes any.
+    Unverified(CertificateNames),
+}
+
+/// Whom a certificate is for.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct CertificateNames {
+    /// Its subject, as RFC 4514 writes it, of `CN`, `O` and `OU`.
+    pub subject: Option<String>,
+    /// The URI in its alternative names.
+    pub uri_san: Option<String>,
+    /// The DNS name there.
+    pub dns_san: Option<String>,
 }
 
 fn get() -> String {
@@ -152,6 +196,8 @@ impl Request {
     /// The header fields as they are sent, with `token` where `{{token}}` stands.
     ///
     /// Where it stands nowhere, the token comes last, as `authorization: Bearer ...`.
+    ///
+    /// [`Self::host`] is not among them.
     pub fn headers_with(&self, token: Option<&str>) -> Vec<(Vec<u8>, Vec<u8>)> {
         let token_bytes = token.unwrap_or_default().as_bytes();
         let mut headers: Vec<_> = self

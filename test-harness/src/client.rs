@@ -4,6 +4,7 @@
 //! must stand is what they would not send. Nothing here is checked, normalised or put in another order.
 
 mod response;
+mod secure;
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -11,6 +12,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use response::Response;
+pub use secure::{SERVER_NAME, SecureResponse};
+use tokio_rustls::rustls::{self, ClientConnection};
+
+use crate::tls::ClientIdentity;
 
 /// How long an exchange may take if nothing else is said: long enough for a machine under load.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -139,6 +144,19 @@ impl Request {
     pub fn send(&self, to: SocketAddr) -> Result<Response, Error> {
         exchange(to, &self.encode(), self.method == b"HEAD", self.timeout)
     }
+
+    /// As [`Self::send`], over TLS, to a server of the name [`SERVER_NAME`].
+    ///
+    /// # Errors
+    ///
+    /// If there is no whole response within the timeout, or the server and the client don't take each other.
+    pub fn send_as(
+        &self,
+        client: &ClientIdentity,
+        to: SocketAddr,
+    ) -> Result<SecureResponse, Error> {
+        secure::exchange(client, to, self)
+    }
 }
 
 /// Sends `bytes` as they are, over a connection of its own, and gives the first final response.
@@ -184,6 +202,7 @@ fn exchange(
 /// A connection that must be read by a deadline.
 struct Connection {
     stream: TcpStream,
+    secured: Option<ClientConnection>,
     deadline: Instant,
     timeout: Duration,
 }
@@ -195,6 +214,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         Ok(Self {
             stream,
+            secured: None,
             deadline,
             timeout,
         })
@@ -204,7 +224,11 @@ impl Connection {
     fn read(&mut self, buffer: &mut Vec<u8>) -> Result<bool, Error> {
         let mut chunk = [0; 16 * 1024];
         self.stream.set_read_timeout(Some(self.left()?))?;
-        match self.stream.read(&mut chunk) {
+        let read = match &mut self.secured {
+            Some(secured) => rustls::Stream::new(secured, &mut self.stream).read(&mut chunk),
+            None => self.stream.read(&mut chunk),
+        };
+        match read {
             Ok(length) => {
                 buffer.extend(&chunk[..length]);
                 Ok(length > 0)

@@ -8,6 +8,7 @@ mod admin;
 mod binary;
 mod bootstrap;
 mod cluster;
+mod downstream;
 mod process;
 mod trap;
 
@@ -25,6 +26,7 @@ use admin::Admin;
 pub use admin::Stats;
 pub use binary::{EnvoyBinary, LocateError};
 pub use cluster::{Cluster, Server, Tls};
+pub use downstream::{ClientCertificates, DownstreamTls};
 use process::Process;
 pub use trap::trapping;
 
@@ -108,6 +110,29 @@ pub struct Listener {
     pub jobgate: Option<GateConfig>,
     /// What Envoy does to a path before the gate sees it.
     pub paths: PathOptions,
+    /// How it speaks TLS; it does not without this.
+    pub tls: Option<DownstreamTls>,
+    /// Further routes, before its own, which takes all that none of these does.
+    pub routes: Vec<Route>,
+}
+
+/// A route for requests with the header [`Route::HEADER`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Route {
+    /// Its name; it may have none.
+    pub name: Option<String>,
+    /// The cluster that it leads to.
+    pub cluster: String,
+}
+
+impl Route {
+    /// The header by which a client chooses a route. The gate does not touch it.
+    pub const HEADER: &str = "x-harness-route";
+
+    /// That header's value for this route.
+    pub fn key(&self) -> String {
+        format!("{} {}", self.name.as_deref().unwrap_or("-"), self.cluster)
+    }
 }
 
 impl Listener {
@@ -117,7 +142,23 @@ impl Listener {
             name: name.into(),
             jobgate: None,
             paths: PathOptions::default(),
+            tls: None,
+            routes: Vec::new(),
         }
+    }
+
+    /// Lets it speak TLS.
+    #[must_use]
+    pub fn tls(mut self, tls: DownstreamTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Adds a route.
+    #[must_use]
+    pub fn route(mut self, route: Route) -> Self {
+        self.routes.push(route);
+        self
     }
 
     /// Puts the gate on it.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::case::{Forwarded, Observed};
 use crate::client::{self, Request, Response};
 use crate::envoy::Envoy;
+use crate::tls::ClientIdentity;
 use crate::upstream::{Echo, Upstream};
 
 /// What begins a decision record, wherever in a line of the log it stands.
@@ -44,8 +45,33 @@ impl Exchange {
         upstream: &Upstream,
         request: &Request,
     ) -> Result<Self, client::Error> {
+        Self::of(envoy, upstream, || request.send(envoy.addr(listener)))
+    }
+
+    /// As [`Self::run`], over TLS.
+    ///
+    /// # Errors
+    ///
+    /// If there is no response.
+    pub fn run_as(
+        client: &ClientIdentity,
+        envoy: &Envoy,
+        listener: &str,
+        upstream: &Upstream,
+        request: &Request,
+    ) -> Result<Self, client::Error> {
+        Self::of(envoy, upstream, || {
+            Ok(request.send_as(client, envoy.addr(listener))?.response)
+        })
+    }
+
+    fn of(
+        envoy: &Envoy,
+        upstream: &Upstream,
+        send: impl FnOnce() -> Result<Response, client::Error>,
+    ) -> Result<Self, client::Error> {
         let before = upstream.count();
-        let response = request.send(envoy.addr(listener))?;
+        let response = send()?;
         let arrived = usize::try_from(upstream.count() - before).unwrap_or(usize::MAX);
         let mut forwarded: Vec<_> = upstream
             .requests()

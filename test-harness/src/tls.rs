@@ -1,16 +1,20 @@
-//! Certificates for servers of a test, and the authorities that sign them. All are made as a test starts.
+//! Certificates for servers and clients of a test, and the authorities that sign them. All are made as a test starts.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fs, io};
 
+use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType,
 };
 use tempfile::TempDir;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+use crate::case::CertificateNames;
 
 /// A certificate authority of its own.
 #[derive(Debug)]
@@ -22,6 +26,20 @@ pub struct Authority {
 /// The certificate and the key of a server.
 #[derive(Clone, Debug)]
 pub struct ServerIdentity(Arc<ServerConfig>);
+
+/// A server's certificate and key as files in PEM, for a gateway. They are gone with the authority.
+#[derive(Clone, Debug)]
+pub struct ServerFiles {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// What a client has for its connections: whom it trusts, its certificate if it has one, and the sessions that it
+/// may resume.
+#[derive(Clone, Debug)]
+pub struct ClientIdentity(Arc<ClientConfig>);
 
 impl Authority {
     /// A new one, with a new key.
@@ -59,12 +77,8 @@ impl Authority {
     ///
     /// If it is no DNS name.
     pub fn sign(&self, name: &str) -> ServerIdentity {
-        let params = CertificateParams::new([name.to_owned()]).expect("a DNS name");
-        let key = KeyPair::generate().expect("there is randomness");
-        let certificate = params
-            .signed_by(&key, &self.issuer)
-            .expect("the parameters are sound");
-        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("PKCS #8");
+        let (certificate, key) = self.issue(server(name));
+        let key = private(&key);
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider has suites for them")
@@ -72,6 +86,100 @@ impl Authority {
             .with_single_cert(vec![certificate.der().clone()], key)
             .expect("the key is the certificate's");
         ServerIdentity(Arc::new(config))
+    }
+
+    /// As [`Self::sign`], in files.
+    ///
+    /// # Errors
+    ///
+    /// If they can't be written.
+    ///
+    /// # Panics
+    ///
+    /// If it is no DNS name.
+    pub fn sign_to_files(&self, name: &str) -> io::Result<ServerFiles> {
+        let (certificate, key) = self.issue(server(name));
+        let at = |kind: &str| self.directory.path().join(format!("{name}.{kind}.pem"));
+        let files = ServerFiles {
+            certificate: at("certificate"),
+            key: at("key"),
+        };
+        fs::write(&files.certificate, certificate.pem())?;
+        fs::write(&files.key, key.serialize_pem())?;
+        Ok(files)
+    }
+
+    /// A client that trusts servers of this authority, and has a certificate of the authority `signer` if there is one.
+    ///
+    /// # Panics
+    ///
+    /// If the names are not what they should be.
+    pub fn client(&self, certificate: Option<(&Self, &CertificateNames)>) -> ClientIdentity {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(self.issuer.der().clone())
+            .expect("it is a certificate");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider has suites for them")
+            .with_root_certificates(roots);
+        let config = match certificate {
+            None => config.with_no_client_auth(),
+            Some((signer, names)) => {
+                let (certificate, key) = signer.issue(client(names));
+                config
+                    .with_client_auth_cert(vec![certificate.der().clone()], private(&key))
+                    .expect("the key is the certificate's")
+            }
+        };
+        ClientIdentity(Arc::new(config))
+    }
+
+    fn issue(&self, params: CertificateParams) -> (Certificate, KeyPair) {
+        let key = KeyPair::generate().expect("there is randomness");
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .expect("the parameters are sound");
+        (certificate, key)
+    }
+}
+
+fn server(name: &str) -> CertificateParams {
+    CertificateParams::new([name.to_owned()]).expect("a DNS name")
+}
+
+fn client(names: &CertificateNames) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    // RFC 4514 writes the last part first.
+    for part in names.subject.iter().flat_map(|subject| subject.rsplit(',')) {
+        let (kind, value) = part.split_once('=').expect("a subject like CN=ci,O=Acme");
+        let kind = match kind {
+            "CN" => DnType::CommonName,
+            "O" => DnType::OrganizationName,
+            "OU" => DnType::OrganizationalUnitName,
+            _ => panic!("{kind} in a subject"),
+        };
+        params.distinguished_name.push(kind, value);
+    }
+    let text = |name: &str| Ia5String::try_from(name).expect("ASCII");
+    let uri = names.uri_san.iter().map(|name| SanType::URI(text(name)));
+    let dns = names
+        .dns_san
+        .iter()
+        .map(|name| SanType::DnsName(text(name)));
+    params.subject_alt_names = uri.chain(dns).collect();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
+
+fn private(key: &KeyPair) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::try_from(key.serialize_der()).expect("PKCS #8")
+}
+
+impl ClientIdentity {
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        self.0.clone()
     }
 }
 

@@ -3,7 +3,7 @@
 use jobgate::audit::{answer, record, upstream_headers};
 use jobgate::fetch::{Answer, Remote};
 use jobgate::gate::{Decision, DecisionId, Request, State, judge};
-use jobgate::policy::Policy;
+use jobgate::policy::{ClientCertificate, Policy};
 use jobgate::reason::{Reason, Refusal};
 use jobgate::request::{HeaderMap, HeaderPower, neutralise};
 use jobgate::shared_data::NoSharedData;
@@ -73,11 +73,15 @@ fn run(file: &CaseFile, case: &Case, minter: &Minter, token: Option<&str>) -> Ob
         Ok(plan) => plan,
         Err(refusal) => return observe(&Decision::refuse(Some(&policy), refusal, id, now), None),
     };
-    let request = Request::new(
-        &headers,
-        case.request.method.as_bytes(),
-        case.request.path.as_bytes(),
-    );
+    let asked = &case.request;
+    let certificate = certificate(&asked.client_certificate);
+    let request = Request {
+        host: asked.host.as_ref().map(|host| host.0.as_slice()),
+        route: asked.route.as_deref(),
+        service: asked.service.as_deref(),
+        certificate: &certificate,
+        ..Request::new(&headers, asked.method.as_bytes(), asked.path.as_bytes())
+    };
     let decision = judge(&policy, &mut state, &NoSharedData, request, id, now);
     if decision.blocks() {
         return observe(&decision, None);
@@ -103,6 +107,24 @@ fn run(file: &CaseFile, case: &Case, minter: &Minter, token: Option<&str>) -> Ob
             .collect(),
     };
     observe(&decision, Some(forwarded))
+}
+
+/// What a gateway would tell that tells everything.
+fn certificate(client: &case::ClientCertificate) -> ClientCertificate {
+    let (verified, names) = match client {
+        case::ClientCertificate::NoTls => (None, None),
+        case::ClientCertificate::None | case::ClientCertificate::Unverified(_) => {
+            (Some(false), None)
+        }
+        case::ClientCertificate::Verified(names) => (Some(true), Some(names.clone())),
+    };
+    let names = names.unwrap_or_default();
+    ClientCertificate {
+        verified,
+        subject: names.subject,
+        uri_san: names.uri_san,
+        dns_san: names.dns_san,
+    }
 }
 
 fn observe(decision: &Decision<'_>, upstream: Option<Forwarded>) -> Observed {

@@ -4,6 +4,8 @@
 //! given ([`LoadedPolicy::compile`]), and knows where each of its parts stands in the file
 //! ([`LoadedPolicy::locate`]).
 
+mod choose;
+mod data;
 mod embedded;
 mod find;
 mod flaw;
@@ -15,6 +17,7 @@ mod tree;
 mod yaml;
 mod yaml11;
 
+pub(crate) use data::Data;
 pub(crate) use flaw::Flaw;
 pub(crate) use tree::{Place, Span};
 

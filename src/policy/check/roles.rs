@@ -15,6 +15,13 @@ pub(super) struct Roles {
     places: HashMap<String, usize>,
 }
 
+impl Roles {
+    /// Whether none include each other.
+    pub(super) fn are_ordered(&self) -> bool {
+        self.order.len() == self.roles.len()
+    }
+}
+
 impl Checker {
     pub(super) fn roles(&mut self, raw: BTreeMap<String, OneOrMany<RawRole>>) -> Roles {
         let names = raw.keys().cloned();

@@ -43,8 +43,9 @@ impl Checker {
             }
             let errors_before = self.errors.len();
             let rule = self.rule(&path, nth, raw, roles, issuers);
-            // A rule with errors, or whose issuer has some, may look unpinned only because of them.
-            if let Some(issuers) = issuers.filter(|_| self.errors.len() == errors_before) {
+            // A rule with errors, or whose issuer or roles have some, may look unpinned only because of them.
+            let is_sound = self.errors.len() == errors_before && roles.are_ordered();
+            if let Some(issuers) = issuers.filter(|_| is_sound) {
                 self.require_pins(&path, &rule, &pinned, issuers);
             }
             rules.push(rule);

@@ -33,10 +33,12 @@ pub struct Expect {
     pub detail: Option<String>,
     /// The request target that the upstream sees.
     pub path: Option<String>,
+    /// What rules on trial would make of it: the decision and these rules. Without, nothing else.
+    pub trial: Option<(Decision, Vec<String>)>,
 }
 
 /// What was decided.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
     /// The request goes on.
@@ -76,6 +78,7 @@ pub(super) struct RawExpect {
     upstream_absent: Option<Vec<String>>,
     detail: Option<String>,
     path: Option<String>,
+    trial: Option<BTreeMap<Decision, Vec<String>>>,
     skip: Option<String>,
 }
 
@@ -102,6 +105,7 @@ impl RawExpect {
             upstream_absent: over.upstream_absent.or(base.upstream_absent),
             detail: over.detail.or(base.detail),
             path: over.path.or(base.path),
+            trial: over.trial.or(base.trial),
             skip: None,
         }
     }
@@ -142,6 +146,9 @@ impl RawExpect {
                 "what is refused has no `upstream`, `upstream_absent` or `path`".to_owned(),
             );
         }
+        if self.trial.as_ref().is_some_and(|trial| trial.len() != 1) {
+            return Err("a `trial` is `allow` or `deny`, with its rules".to_owned());
+        }
         Ok(Outcome::Expect(Expect {
             status,
             decision,
@@ -161,6 +168,7 @@ impl RawExpect {
                 .collect(),
             detail: self.detail,
             path: self.path,
+            trial: self.trial.into_iter().flatten().next(),
         }))
     }
 
@@ -176,6 +184,7 @@ impl RawExpect {
                 upstream_absent: None,
                 detail: None,
                 path: None,
+                trial: None,
                 skip: _,
             }
         )

@@ -56,6 +56,19 @@ impl Expect {
         if self.rule.is_some() {
             found.compare("the record's rule", &self.rule, &text("rule"));
         }
+        let rules = |rules: &Value| -> Vec<String> {
+            let rules = rules.as_array().into_iter().flatten();
+            rules
+                .filter_map(|rule| Some(rule.as_str()?.to_owned()))
+                .collect()
+        };
+        let trial = record.get("trial").map(|trial| {
+            let decision = trial["decision"].as_str().unwrap_or_default();
+            (decision.to_owned(), rules(&trial["rules"]))
+        });
+        let expected = self.trial.as_ref();
+        let expected = expected.map(|(decision, rules)| (decision.to_string(), rules.clone()));
+        found.compare("the record's trial", &expected, &trial);
         if let Some(detail) = &self.detail {
             let detail = template::fill_text(detail, with);
             found.require(seen.record.contains(&detail), || {

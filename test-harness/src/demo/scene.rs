@@ -123,6 +123,7 @@ pub(super) fn refused(status: u16, reason: &str) -> Expect {
         upstream_absent: Vec::new(),
         detail: None,
         path: None,
+        trial: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::cluster::address;
-use super::{Cluster, EnvoyConfig, EscapedSlashes, GateConfig, Listener};
+use super::{Cluster, EnvoyConfig, EscapedSlashes, GateConfig, Listener, Route};
 
 /// One VM for all listeners, as in a gateway with many routes.
 const VM_ID: &str = "jobgate";
@@ -85,7 +85,23 @@ fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
         "name": "router",
         "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
     }));
-    json!({
+    let further = listener.routes.iter().map(|route| {
+        json!({
+            "name": route.name.as_deref().unwrap_or_default(),
+            "match": {
+                "prefix": "/",
+                "headers": [{ "name": Route::HEADER, "string_match": { "exact": route.key() } }],
+            },
+            "route": { "cluster": route.cluster },
+        })
+    });
+    let own = json!({
+        "name": listener.name,
+        "match": { "prefix": "/" },
+        "route": { "cluster": "upstream" },
+    });
+    let routes: Vec<_> = further.chain([own]).collect();
+    let mut json = json!({
         "name": listener.name,
         "address": any_port(),
         "filter_chains": [{ "filters": [{
@@ -110,16 +126,16 @@ fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
                     "virtual_hosts": [{
                         "name": listener.name,
                         "domains": ["*"],
-                        "routes": [{
-                            "name": listener.name,
-                            "match": { "prefix": "/" },
-                            "route": { "cluster": "upstream" },
-                        }],
+                        "routes": routes,
                     }],
                 },
             },
         }]}],
-    })
+    });
+    if let Some(tls) = &listener.tls {
+        json["filter_chains"][0]["transport_socket"] = tls.json();
+    }
+    json
 }
 
 fn plugin_configuration(configuration: &GateConfig) -> Value {

@@ -54,5 +54,5 @@ pub use gateway::Gateway;
 pub use metrics::{Metric, MetricKind};
 pub use module::{LoadError, Module};
 pub use profile::{Cluster, FailurePolicy, Options, Profile, RouteConfig};
-pub use request::Request;
+pub use request::{Certificate, Client, Request};
 pub use world::PropertyWrite;

@@ -168,7 +168,7 @@ pub struct RouteConfig {
     /// The route's name: `kong.route_name`, and `xds.route_name` unless
     /// [`Gateway::choose_route`](crate::Gateway::choose_route) says otherwise.
     pub name: String,
-    /// Kong's service: `kong.service_name`.
+    /// Where the route leads: `kong.service_name`, and `xds.cluster_name`. Empty for nowhere that has a name.
     pub service: String,
     /// The plugin configuration, as the guest reads it in `on_configure`.
     pub configuration: Vec<u8>,

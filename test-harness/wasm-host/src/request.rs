@@ -21,8 +21,9 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The client's address and port.
     pub peer: String,
-    /// Properties of this request by dotted path, before those the gateway knows itself. On
-    /// Envoy the connection's, for example.
+    /// What the client showed of itself when the connection was made.
+    pub client: Client,
+    /// Properties of this request by dotted path, before those the gateway knows itself.
     pub properties: BTreeMap<String, Vec<u8>>,
 }
 
@@ -37,6 +38,7 @@ impl Request {
             trailers: Vec::new(),
             body: Vec::new(),
             peer: "192.0.2.1:40000".into(),
+            client: Client::Plain,
             properties: BTreeMap::new(),
         }
     }
@@ -77,12 +79,47 @@ impl Request {
         self
     }
 
-    /// Envoy: the client showed a certificate with these URI SANs (the first is the property's
-    /// value) and this SHA-256 digest.
+    /// Sets the `Host` header, in the place of the one there is.
     #[must_use]
-    pub fn client_certificate(self, uri_san: &str, sha256: &str) -> Self {
-        self.property(&["connection", "mtls"], [1])
-            .property(&["connection", "uri_san_peer_certificate"], uri_san)
-            .property(&["connection", "sha256_peer_certificate_digest"], sha256)
+    pub fn host(mut self, host: impl AsRef<[u8]>) -> Self {
+        for (name, value) in &mut self.headers {
+            if name.eq_ignore_ascii_case(b"host") {
+                *value = host.as_ref().to_vec();
+            }
+        }
+        self
     }
+
+    /// Says what the client showed of itself.
+    #[must_use]
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = client;
+        self
+    }
+}
+
+/// What a client showed of itself when the connection was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Client {
+    /// Nothing: the connection has no TLS.
+    #[default]
+    Plain,
+    /// Nothing: it has TLS, and no certificate came.
+    Anonymous,
+    /// This certificate, on a connection with TLS.
+    Certified(Certificate),
+}
+
+/// A client's certificate, as far as gateways tell of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificate {
+    /// Whether the gateway verified it. One that takes any certificate does not, nor does Envoy in a
+    /// session that is resumed.
+    pub verified: bool,
+    /// Its subject, as RFC 2253 writes it.
+    pub subject: String,
+    /// The first URI in its alternative names; empty for none. Kong does not tell it.
+    pub uri_san: String,
+    /// The first DNS name there; empty for none. Kong does not tell it.
+    pub dns_san: String,
 }

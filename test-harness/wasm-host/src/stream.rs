@@ -7,7 +7,7 @@ use crate::arrival::Arrived;
 use crate::exchange::{ExchangeId, LocalResponse, Passage, UpstreamRequest};
 use crate::headers::HeaderList;
 use crate::profile::Profile;
-use crate::request::Request;
+use crate::request::{Client, Request};
 
 /// The callbacks of a request, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +45,7 @@ pub(crate) struct Stream {
     pub(crate) arrived: Arrived,
     pub(crate) scheme: String,
     pub(crate) peer: String,
+    pub(crate) client: Client,
     /// Set by the test, or by the filter.
     pub(crate) properties: BTreeMap<String, Vec<u8>>,
     pub(crate) step: Step,
@@ -90,6 +91,7 @@ impl Stream {
             arrived,
             scheme: request.scheme,
             peer: request.peer,
+            client: request.client,
             properties: request.properties,
             step: Step::Headers,
             paused: false,

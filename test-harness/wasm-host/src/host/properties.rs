@@ -7,6 +7,7 @@ use crate::abi::{Status, dotted};
 use crate::arrival::without_query;
 use crate::faults::HostCall;
 use crate::profile::Profile;
+use crate::request::{Certificate, Client};
 use crate::stream::Stream;
 use crate::vm::State;
 use crate::world::{Callback, PropertyWrite, World};
@@ -61,6 +62,7 @@ impl Guest<'_, '_> {
         let pseudo = |name: &str| stream.pseudo(name.as_bytes()).map(<[u8]>::to_vec);
         let value = match path {
             "xds.route_name" => Some(stream.route_name.clone().into_bytes()),
+            "xds.cluster_name" => service(world, stream),
             "request.path" => pseudo(":path"),
             "request.url_path" => pseudo(":path").map(|path| without_query(&path).to_vec()),
             "request.query" => pseudo(":path").map(|path| query(&path)),
@@ -69,7 +71,9 @@ impl Guest<'_, '_> {
             "request.scheme" => pseudo(":scheme"),
             "source.address" => Some(stream.peer.clone().into_bytes()),
             "connection.id" => Some(u64::from(world.frame.context).to_le_bytes().to_vec()),
-            "connection.mtls" => Some(vec![0]),
+            _ if path.starts_with("connection.") => {
+                envoy_connection_property(&stream.client, &path["connection.".len()..])
+            }
             _ => path
                 .strip_prefix("request.headers.")
                 .and_then(|name| stream.headers.get(name.as_bytes()))
@@ -129,6 +133,46 @@ impl Guest<'_, '_> {
     }
 }
 
+/// `mtls` is true for any certificate that was presented, and `peer_certificate_valid` only for one
+/// that was verified. What a certificate does not have reads as nothing.
+fn envoy_connection_property(client: &Client, name: &str) -> Option<Vec<u8>> {
+    let certificate = match client {
+        Client::Plain | Client::Anonymous => None,
+        Client::Certified(certificate) => Some(certificate),
+    };
+    let text = |text: fn(&Certificate) -> &String| {
+        let text = text(certificate?).clone().into_bytes();
+        (!text.is_empty()).then_some(text)
+    };
+    match name {
+        "mtls" => Some(vec![u8::from(certificate.is_some())]),
+        "peer_certificate_valid" => Some(vec![u8::from(certificate.is_some_and(|c| c.verified))]),
+        "subject_peer_certificate" => text(|certificate| &certificate.subject),
+        "uri_san_peer_certificate" => text(|certificate| &certificate.uri_san),
+        "dns_san_peer_certificate" => text(|certificate| &certificate.dns_san),
+        _ => None,
+    }
+}
+
+/// nginx has these variables on connections with TLS alone, and none for alternative names.
+fn kong_client_property(client: &Client, name: &str) -> Option<Vec<u8>> {
+    let text = match (name, client) {
+        (_, Client::Plain) => return None,
+        ("ssl_client_verify", Client::Anonymous) => "NONE",
+        ("ssl_client_verify", Client::Certified(certificate)) if certificate.verified => "SUCCESS",
+        ("ssl_client_verify", Client::Certified(_)) => "FAILED:self-signed certificate",
+        ("ssl_client_s_dn", Client::Certified(certificate)) => &certificate.subject,
+        _ => return None,
+    };
+    Some(text.as_bytes().to_vec())
+}
+
+/// The service or cluster of the request's route, if it has one.
+fn service(world: &World, stream: &Stream) -> Option<Vec<u8>> {
+    let service = &world.roots.get(&stream.root)?.route.service;
+    (!service.is_empty()).then(|| service.clone().into_bytes())
+}
+
 fn kong_request_property(world: &World, stream: &Stream, path: &str) -> Option<Vec<u8>> {
     let route = &world.roots.get(&stream.root)?.route;
     // nginx's own view, which nothing that the filter does to the headers changes.
@@ -137,7 +181,7 @@ fn kong_request_property(world: &World, stream: &Stream, path: &str) -> Option<V
     match path {
         "kong.route_name" => text(&route.name),
         "kong.route_id" => text(&format!("route-{}", stream.route)),
-        "kong.service_name" => text(&route.service),
+        "kong.service_name" => service(world, stream),
         "kong.router.route" => text(&format!(r#"{{"name":"{}"}}"#, route.name)),
         "kong.node.id" => text("00000000-0000-4000-8000-000000000000"),
         "kong.version" => text(KONG_VERSION),
@@ -153,7 +197,7 @@ fn kong_request_property(world: &World, stream: &Stream, path: &str) -> Option<V
         }
         "source.port" => text(stream.peer.rsplit_once(':').map_or("", |(_, port)| port)),
         "connection.id" => text(&world.frame.context.to_string()),
-        _ => None,
+        _ => kong_client_property(&stream.client, path.strip_prefix("ngx.")?),
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use jobgate_harness::case::{self, Case, CaseFile, Host, KeyState, Outcome, Placeholders};
+use jobgate_harness::case::{
+    self, Case, CaseFile, CertificateNames, ClientCertificate, Host, KeyState, Outcome,
+    Placeholders,
+};
 use jobgate_harness::repository;
-use jobgate_wasm_host::{Profile, Request};
+use jobgate_wasm_host::{Certificate, Client, Gateway, Profile, Request, RouteConfig};
 use serde_json::Value;
 
-use crate::common::{AUDIENCE, ISSUER, cluster, gateway, give_keys, minter, observe, unix};
+use crate::common::{AUDIENCE, ISSUER, cluster, give_keys, minter, module, observe, options, unix};
 
 fn placeholders() -> Placeholders {
     Placeholders {
@@ -29,6 +32,24 @@ fn configuration(file: &CaseFile, case: &Case, profile: Profile) -> Value {
     policy
 }
 
+fn client(shown: &ClientCertificate) -> Client {
+    let certified = |names: &CertificateNames, verified| {
+        let text = |name: &Option<String>| name.clone().unwrap_or_default();
+        Client::Certified(Certificate {
+            verified,
+            subject: text(&names.subject),
+            uri_san: text(&names.uri_san),
+            dns_san: text(&names.dns_san),
+        })
+    };
+    match shown {
+        ClientCertificate::NoTls => Client::Plain,
+        ClientCertificate::None => Client::Anonymous,
+        ClientCertificate::Verified(names) => certified(names, true),
+        ClientCertificate::Unverified(names) => certified(names, false),
+    }
+}
+
 fn run(profile: Profile, host: Host) {
     let files =
         case::load_all(&repository().join("test-harness/cases")).expect("the case files are sound");
@@ -42,7 +63,15 @@ fn run(profile: Profile, host: Host) {
                 continue;
             };
             ran += 1;
-            let mut gateway = gateway(profile, &configuration(file, case, profile));
+            let mut route = RouteConfig::new(
+                case.request.route.as_deref().unwrap_or("some-route"),
+                configuration(file, case, profile).to_string(),
+            );
+            if let Some(service) = &case.request.service {
+                route.service.clone_from(service);
+            }
+            let mut gateway = Gateway::new(profile, module(), options());
+            gateway.start(&[route]).expect("the gateway starts");
             if case.keys == KeyState::Available {
                 give_keys(&mut gateway, &minter.jwks());
             }
@@ -54,6 +83,10 @@ fn run(profile: Profile, host: Host) {
             for (name, value) in case.request.headers_with(token.as_deref()) {
                 request = request.header(name, value);
             }
+            if let Some(host) = &case.request.host {
+                request = request.host(&host.0);
+            }
+            request = request.client(client(&case.request.client_certificate));
             gateway.take_logs();
             let id = gateway.request(0, request).id;
             // On Envoy a request may wait for keys, which don't come here.

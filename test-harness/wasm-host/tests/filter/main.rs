@@ -3,6 +3,7 @@
 
 mod cases;
 mod common;
+mod conditions;
 mod configurations;
 mod hosts;
 mod input;

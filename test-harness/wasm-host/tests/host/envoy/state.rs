@@ -3,26 +3,50 @@
 use super::ENVOY;
 use crate::guest::{Do, Guest};
 use crate::{said, start};
-use jobgate_wasm_host::Request;
+use jobgate_wasm_host::{Certificate, Client, Request};
 
 #[test]
 fn properties_are_envoy_s_own() {
     let guest = Guest::headers([
         Do::Property(&["request", "path"]),
         Do::Property(&["source", "address"]),
-        Do::Property(&["connection", "uri_san_peer_certificate"]),
+        Do::Property(&["xds", "cluster_name"]),
         Do::Property(&["route_name"]),
         Do::Property(&["node", "id"]),
     ]);
     let mut gateway = start(ENVOY, &guest);
-    gateway.request(
-        0,
-        Request::get("/a?b").client_certificate("spiffe://ci/job", "ab"),
-    );
+    gateway.request(0, Request::get("/a?b"));
     assert_eq!(
         said(&mut gateway),
-        ["/a?b", "192.0.2.1:40000", "spiffe://ci/job", "!1", "!1"]
+        ["/a?b", "192.0.2.1:40000", "upstream", "!1", "!1"]
     );
+}
+
+#[test]
+fn a_certificate_that_is_not_verified_is_presented_all_the_same() {
+    let guest = Guest::headers([
+        Do::Property(&["connection", "mtls"]),
+        Do::Property(&["connection", "peer_certificate_valid"]),
+        Do::Property(&["connection", "uri_san_peer_certificate"]),
+        Do::Property(&["connection", "dns_san_peer_certificate"]),
+    ]);
+    let certificate = |verified| {
+        Client::Certified(Certificate {
+            verified,
+            uri_san: "spiffe://ci/job".into(),
+            ..Certificate::default()
+        })
+    };
+    let mut gateway = start(ENVOY, &guest);
+    for (client, properties) in [
+        (Client::Plain, ["\0", "\0", "!1", "!1"]),
+        (Client::Anonymous, ["\0", "\0", "!1", "!1"]),
+        (certificate(false), ["\x01", "\0", "spiffe://ci/job", "!1"]),
+        (certificate(true), ["\x01", "\x01", "spiffe://ci/job", "!1"]),
+    ] {
+        gateway.request(0, Request::get("/").client(client));
+        assert_eq!(said(&mut gateway), properties);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::KONG;
 use crate::guest::{Do, Guest};
 use crate::{said, start};
-use jobgate_wasm_host::{Passage, Request};
+use jobgate_wasm_host::{Certificate, Client, Passage, Request};
 
 #[test]
 fn properties_are_nginx_s_own() {
@@ -39,6 +39,35 @@ fn properties_are_nginx_s_own() {
             "!1"
         ]
     );
+}
+
+#[test]
+fn nginx_tells_of_a_clients_certificate_whether_it_was_verified_and_its_subject() {
+    let guest = Guest::headers([
+        Do::Property(&["ngx", "ssl_client_verify"]),
+        Do::Property(&["ngx", "ssl_client_s_dn"]),
+        Do::Property(&["connection", "mtls"]),
+    ]);
+    let certificate = |verified| {
+        Client::Certified(Certificate {
+            verified,
+            subject: "CN=ci".into(),
+            ..Certificate::default()
+        })
+    };
+    let mut gateway = start(KONG, &guest);
+    for (client, properties) in [
+        (Client::Plain, ["!1", "!1", "!1"]),
+        (Client::Anonymous, ["NONE", "!1", "!1"]),
+        (
+            certificate(false),
+            ["FAILED:self-signed certificate", "CN=ci", "!1"],
+        ),
+        (certificate(true), ["SUCCESS", "CN=ci", "!1"]),
+    ] {
+        gateway.request(0, Request::get("/").client(client));
+        assert_eq!(said(&mut gateway), properties);
+    }
 }
 
 #[test]
