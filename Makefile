@@ -12,7 +12,7 @@ CARGO := cargo
 export CARGO_TARGET_DIR := $(CURDIR)/target
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup dist demo test differential soak fuzz lint clean
+.PHONY: help setup dist demo docs test differential soak fuzz lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -50,6 +50,9 @@ demo: dist ## play the story on a real Envoy (KEEP=1 leaves it running)
 test: dist ## run everything: the core, the .wasm in the in-process host, the real Envoy
 	$(call say,running the tests)
 	$(CARGO) test --locked --workspace
+
+docs: ## write the tables of docs/policy.md from the types that read policies
+	UPDATE_DOCS=1 $(CARGO) test --locked -p jobgate-cli --test docs
 
 CASES := 100000
 

@@ -12,6 +12,7 @@ mod tests;
 use super::claim_name::ClaimName;
 use super::compiled::{Audit, ClientDetail, Detail, HeaderNames, Issuer, Mode, Policy, Role, Rule};
 use super::raw::{RawAudit, RawClient, RawDetail, RawHeaders, RawMode, RawPolicy, RawToken};
+use super::when::When;
 use crate::hex::hex;
 use crate::json;
 use crate::time::{parse_span, span_text};
@@ -269,8 +270,14 @@ fn claims_read(issuers: &[Issuer], roles: &[Role], rules: &[Rule]) -> Vec<ClaimN
     let sets = required
         .chain(of_roles.map(|set| &set.claims))
         .chain(rules.iter().map(|rule| &rule.claims));
-    let names: BTreeSet<&ClaimName> = sets.flat_map(|set| &set.0).map(|(name, _)| name).collect();
-    names.into_iter().cloned().collect()
+    let whens = rules.iter().filter_map(|rule| rule.when.as_ref());
+    let in_whens = whens.flat_map(When::claims_read).map(ClaimName::whole);
+    let names: BTreeSet<ClaimName> = sets
+        .flat_map(|set| &set.0)
+        .map(|(name, _)| name.clone())
+        .chain(in_whens)
+        .collect();
+    names.into_iter().collect()
 }
 
 /// Prefixes under which gateways and upstreams have headers of their own.

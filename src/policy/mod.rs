@@ -21,7 +21,9 @@ mod pin;
 mod preset;
 mod raw;
 mod schedule;
-mod when;
+#[cfg(feature = "schema")]
+mod schema;
+pub mod when;
 
 #[cfg(test)]
 mod tests;
@@ -42,4 +44,5 @@ pub use host_glob::{HostGlob, normalise_host};
 pub use identity::{Identity, IdentityField};
 pub use matcher::ClaimTest;
 pub use schedule::Schedule;
-pub use when::When;
+#[cfg(feature = "schema")]
+pub use schema::schema;

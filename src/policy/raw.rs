@@ -5,6 +5,8 @@ mod state;
 pub(super) use state::{RawCache, RawReplay, RawRevocations, RawSize, RawUnavailable};
 
 use super::schedule::RawWindow;
+#[cfg(feature = "schema")]
+use super::schema;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
@@ -16,133 +18,296 @@ use std::marker::PhantomData;
 /// The whole document.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Policy")
+)]
 pub(super) struct RawPolicy {
+    /// Whether a refusal [blocks the request](#mode).
+    ///
+    /// Default: `enforce`.
     #[serde(default)]
     pub(super) mode: RawMode,
+    /// [Who may sign tokens](#issuers), and what is asked of them; at least one.
     pub(super) issuers: Vec<RawIssuer>,
+    /// [Where the token is](#token).
     #[serde(default)]
     pub(super) token: RawToken,
+    /// [The headers](#headers) that the upstream gets.
     #[serde(default)]
     pub(super) headers: RawHeaders,
+    /// [Names for jobs of a kind](#roles-and-rules): each is a claim set, or a list of claim sets of which one must hold.
     #[serde(default)]
     pub(super) roles: BTreeMap<String, OneOrMany<RawRole>>,
+    /// [What is allowed and denied](#roles-and-rules). Nothing is allowed that no rule allows; a deny wins over every allow;
+    /// their order never matters.
     pub(super) rules: Vec<RawRule>,
+    /// [What is told to whom](#audit).
     #[serde(default)]
     pub(super) audit: RawAudit,
+    /// Whether the gateway has [shared data](#shared_data), where it can't be asked: `true` on Kong with a zone for it.
+    ///
+    /// Default: `false`.
     #[serde(default)]
     pub(super) shared_data: bool,
+    /// [How many proven tokens](#cache) are remembered.
     #[serde(default)]
     pub(super) cache: RawCache,
+    /// [Tokens that are good and are refused all the same](#revocations).
     #[serde(default, deserialize_with = "present")]
     pub(super) revocations: Option<RawRevocations>,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Mode")
+)]
 pub(super) enum RawMode {
+    /// A refusal blocks the request.
     #[default]
     Enforce,
+    /// A refusal is recorded, and told to the upstream as `x-jobgate-decision: shadow-deny` with
+    /// `x-jobgate-reason`; the request goes on.
     Shadow,
 }
 
+/// Who may sign tokens, and what is asked of them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Issuer")
+)]
 pub(super) struct RawIssuer {
+    /// `buildkite`, `gitlab`, `github` or `circleci`: [what is known of the provider](#providers).
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::PresetName"))]
     pub(super) preset: Option<String>,
+    /// The token's `iss`, byte for byte. On a host of one of these providers it must be spelled as the
+    /// provider does.
+    ///
+    /// Default: the preset's.
     #[serde(default, deserialize_with = "present")]
     pub(super) issuer: Option<String>,
+    /// One audience, or a list of which `aud` must name one.
     pub(super) audience: OneOrMany<String>,
+    /// Which `alg` are accepted, of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`,
+    /// `EdDSA` (Ed25519).
+    ///
+    /// Default: the preset's.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<schema::AlgorithmName>"))]
     pub(super) algorithms: Option<Vec<String>>,
+    /// Claims of which every allow rule must [pin](#tenant-pins) one; an empty list for an issuer that
+    /// serves only you. For the shared issuers of Buildkite, GitHub and GitLab.com, by preset or not, only
+    /// the claims that name their customers.
+    ///
+    /// Default: the preset's.
     #[serde(default, deserialize_with = "present")]
     pub(super) tenant_claims: Option<Vec<String>>,
+    /// Conditions that every token of this issuer must meet before any allow rule can match, as in
+    /// [rules](#roles-and-rules). Deny rules match all the same.
     #[serde(default, deserialize_with = "present")]
     pub(super) claims: Option<BTreeMap<String, RawClaimRule>>,
+    /// Which claim tells each part of who the job is: `organization`, `pipeline`, `build`, `branch`,
+    /// `commit`, `job`, `step`, `agent`. What is left out stays the preset's.
+    ///
+    /// Default: the preset's.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::IdentityClaims"))]
     pub(super) identity: Option<BTreeMap<String, String>>,
+    /// How far clocks may be apart, up to `10m`.
+    ///
+    /// Default: `30s`.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::Span"))]
     pub(super) leeway: Option<String>,
+    /// The longest time from `iat` (or else `nbf`) to `exp`, up to `7d`.
+    ///
+    /// Default: the preset's, else `1h`.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::Span"))]
     pub(super) max_lifetime: Option<String>,
+    /// Where the keys are fetched.
     #[serde(default, deserialize_with = "present")]
     pub(super) jwks: Option<RawJwks>,
+    /// A JWKS document in the configuration. Alone: nothing is fetched. Beside `jwks`: it serves until a
+    /// set was fetched, and when the last one is too old.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::JwksDocument"))]
     pub(super) keys: Option<Value>,
 }
 
+/// Where an issuer's keys are fetched, and how often.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Jwks")
+)]
 pub(super) struct RawJwks {
+    /// The address of the key set.
+    ///
+    /// Default: the preset's, below `issuer`.
     #[serde(default, deserialize_with = "present")]
     pub(super) uri: Option<String>,
+    /// Whether the issuer's metadata tells that address: OpenID Connect Discovery, at
+    /// `<issuer>/.well-known/openid-configuration`. The issuer must then be an http(s) address without
+    /// query and fragment, and the metadata must name it byte for byte.
+    ///
+    /// Default: without a preset and `uri`: `true`.
     #[serde(default, deserialize_with = "present")]
     pub(super) discovery: Option<bool>,
+    /// What the gateway calls that server: on Envoy a cluster's name, on Kong `host:port`.
+    ///
+    /// Default: the address's `host:port`.
     #[serde(default, deserialize_with = "present")]
     pub(super) cluster: Option<String>,
+    /// Age at which the key set is fetched again, `10s` to `1d`.
+    ///
+    /// Default: `10m`.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::Span"))]
     pub(super) refresh: Option<String>,
+    /// How long a fetch may take, `100ms` to `1m`.
+    ///
+    /// Default: `5s`.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::Span"))]
     pub(super) timeout: Option<String>,
+    /// Age up to which the last good set serves while fetching fails, up to `30d`.
+    ///
+    /// Default: `24h`.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::Span"))]
     pub(super) max_stale: Option<String>,
+    /// How long a request may wait for keys that are being fetched, on hosts where that is safe (Envoy), up
+    /// to `10s`; `0s` for not at all.
+    ///
+    /// Default: `2s`.
     #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::Span"))]
     pub(super) wait: Option<String>,
 }
 
+/// Where the token is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Token")
+)]
 pub(super) struct RawToken {
+    /// The one header that carries the token: there as `Bearer ...`, in another header with the scheme or
+    /// without.
+    ///
+    /// Default: `authorization`.
     #[serde(default, deserialize_with = "present")]
     pub(super) header: Option<String>,
+    /// Whether the upstream gets the token too.
+    ///
+    /// Default: `false`.
     #[serde(default)]
     pub(super) forward: bool,
 }
 
+/// The headers that the upstream gets.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Headers")
+)]
 pub(super) struct RawHeaders {
+    /// Begins every header to the upstream: two words or more in lower case that end in `-`.
+    ///
+    /// Default: `x-jobgate-`.
     #[serde(default, deserialize_with = "present")]
     pub(super) prefix: Option<String>,
 }
 
+/// Conditions on claims that must all hold.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ClaimSet")
+)]
 pub(super) struct RawRole {
+    /// The job must have one of these roles too.
     #[serde(default, deserialize_with = "present")]
     pub(super) roles: Option<Vec<String>>,
+    /// Claims by their whole names, in which dots, slashes and colons are part of a name. A name that begins
+    /// with `/` is a JSON Pointer to what stands within a claim.
     #[serde(default, deserialize_with = "present")]
     pub(super) claims: Option<BTreeMap<String, RawClaimRule>>,
 }
 
+/// A rule: all of its conditions must hold.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Rule")
+)]
 pub(super) struct RawRule {
+    /// Its name: unique; letters, digits, `-`, `_`, `.`.
     pub(super) id: String,
+    /// `allow` or `deny`.
+    ///
+    /// Default: `allow`.
     #[serde(default)]
     pub(super) effect: RawEffect,
+    /// Whether the rule is [on trial](#rules-on-trial): it is evaluated and recorded, and decides nothing.
+    ///
+    /// Default: `false`.
     #[serde(default)]
     pub(super) shadow: bool,
+    /// The gateway must have chosen one of these for the request: names of [routes](#routes), or of services (on
+    /// Envoy clusters).
     #[serde(default, deserialize_with = "present")]
     pub(super) routes: Option<Vec<String>>,
+    /// The request must be for one of these [hosts](#hosts): a name, or `*.` and a name for all below it.
     #[serde(default, deserialize_with = "present")]
     pub(super) hosts: Option<Vec<String>>,
+    /// The token must be of this issuer, or of one of a list: the `iss` or the preset of one of `issuers`.
     #[serde(default, deserialize_with = "present")]
     pub(super) issuer: Option<OneOrMany<String>>,
+    /// The job must have one of these.
     #[serde(default, deserialize_with = "present")]
     pub(super) roles: Option<Vec<String>>,
+    /// The request's method must be one of these, by case; for `effect: deny` in any case.
     #[serde(default, deserialize_with = "present")]
     pub(super) methods: Option<Vec<String>>,
+    /// The request's path must match one of these.
     #[serde(default, deserialize_with = "present")]
     pub(super) paths: Option<Vec<String>>,
+    /// All of these must hold.
     #[serde(default)]
     pub(super) claims: BTreeMap<String, RawClaimRule>,
+    /// A [CEL expression](#when) that must be true.
     #[serde(default, deserialize_with = "present")]
     pub(super) when: Option<String>,
+    /// A [window of time](#schedule), or several of which one must hold.
     #[serde(default, deserialize_with = "present")]
     pub(super) schedule: Option<OneOrMany<RawWindow>>,
+    /// The client must have proven itself to the gateway by a [certificate](#client-certificates) like this.
     #[serde(default, deserialize_with = "present")]
     pub(super) client_certificate: Option<RawCertificate>,
+    /// `allow`: a token may come again; `once`: this rule lets each token through once
+    /// ([single use](#single-use)).
+    ///
+    /// Default: `allow`.
     #[serde(default)]
     pub(super) replay: RawReplay,
 }
@@ -150,34 +315,66 @@ pub(super) struct RawRule {
 /// What the client's certificate must be; with no member, any that the gateway verified.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ClientCertificate")
+)]
 pub(super) struct RawCertificate {
+    /// A glob over its subject, or several of which one must match.
     #[serde(default, deserialize_with = "present")]
     pub(super) subject: Option<OneOrMany<String>>,
+    /// The same over its URI among the subject's alternative names, where the gateway tells it.
     #[serde(default, deserialize_with = "present")]
     pub(super) uri_san: Option<OneOrMany<String>>,
+    /// The same over its DNS name there.
     #[serde(default, deserialize_with = "present")]
     pub(super) dns_san: Option<OneOrMany<String>>,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Effect")
+)]
 pub(super) enum RawEffect {
     #[default]
     Allow,
     Deny,
 }
 
+/// What is told to whom.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Audit")
+)]
 pub(super) struct RawAudit {
+    /// What decision records hold beside code, rule, roles and identity. `code`: nothing more;
+    /// `conditions`: which conditions failed; `claims`: on which values too.
+    ///
+    /// Default: `conditions`.
     #[serde(default, deserialize_with = "present")]
     pub(super) detail: Option<RawDetail>,
+    /// What the refused client is told beside the code and its hint. `code`: nothing; `conditions`: which
+    /// conditions failed.
+    ///
+    /// Default: `code`.
     #[serde(default, deserialize_with = "present")]
     pub(super) client: Option<RawClient>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Detail")
+)]
 pub(super) enum RawDetail {
     Code,
     Conditions,
@@ -186,6 +383,11 @@ pub(super) enum RawDetail {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ClientDetail")
+)]
 pub(super) enum RawClient {
     Code,
     Conditions,

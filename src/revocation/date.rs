@@ -23,7 +23,7 @@ pub(super) fn parse(value: &Value) -> Option<UnixTime> {
 }
 
 /// `YYYY-MM-DDTHH:MM:SS[.fraction]` and `Z` or `+00:00`. A leap second counts as the one after it.
-fn date_time(text: &str) -> Option<UnixTime> {
+pub(crate) fn date_time(text: &str) -> Option<UnixTime> {
     let (date, rest) = text.split_at_checked(10)?;
     let rest = rest.strip_prefix(['T', 't', ' '])?;
     let (time, rest) = rest.split_at_checked(8)?;

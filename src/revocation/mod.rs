@@ -10,6 +10,7 @@ mod list;
 mod state;
 mod store;
 
+pub(crate) use date::date_time;
 pub use entry::{EntryError, Revocation};
 pub use list::{MAX_DOCUMENT_BYTES, MAX_ENTRIES, RevocationList, RevocationsError};
 pub use state::{RevocationPolicy, RevocationSource, WhenUnavailable};

@@ -11,11 +11,21 @@ use std::marker::PhantomData;
 /// one at least; all that it names must hold.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Window")
+)]
 pub(in crate::policy) struct RawWindow(#[serde(deserialize_with = "object")] pub(super) RawMembers);
 
 /// What is written in a window.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "WindowMembers")
+)]
 pub(in crate::policy) struct RawMembers {
     /// The days on which the window begins, `mon` to `sun`; left out: on any.
     #[serde(default, deserialize_with = "present")]
@@ -38,6 +48,11 @@ pub(in crate::policy) struct RawMembers {
 /// A span of dates, in the window's time zone.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Dates")
+)]
 pub(in crate::policy) struct RawDates {
     /// The first date, `YYYY-MM-DD`; left out: no first one.
     #[serde(default, deserialize_with = "present")]

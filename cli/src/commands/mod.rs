@@ -1,0 +1,5 @@
+//! The sub-commands.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod schema;

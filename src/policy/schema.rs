@@ -1,0 +1,241 @@
+//! The configuration's JSON Schema, from the types that read it.
+//!
+//! It is never stricter than [`Policy::from_json`](super::Policy::from_json), and says of the shape what that
+//! says. What needs more than one member to tell is not in it, such as a rule without a tenant pin.
+//! A description ends in a paragraph `Default: ...` where there is a default.
+
+use super::identity::IdentityField;
+use super::preset::Preset;
+use super::raw::{OneOrMany, RawClaimRule, RawPolicy, RawSize, Scalar};
+use crate::token::Algorithm;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The JSON Schema (draft 2020-12) of configurations.
+#[must_use]
+pub fn schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<RawPolicy>().to_value();
+    tidy(&mut schema);
+    if let Value::Object(root) = &mut schema {
+        root.insert("title".into(), "Jobgate policy".into());
+    }
+    schema
+}
+
+/// Takes out what schemars adds of its own: that members may be null, which none may (see `present` in
+/// [`super::raw`]), Rust's names of number formats, and those defaults that it finds in the types.
+fn tidy(schema: &mut Value) {
+    let Value::Object(members) = schema else {
+        return;
+    };
+    members.remove("default");
+    members.remove("format");
+    if let Some(Value::String(description)) = members.get_mut("description") {
+        *description = on_one_line(description);
+    }
+    if let Some(Value::Array(types)) = members.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            members.insert("type".into(), only);
+        }
+    }
+    let alternatives = members.get_mut("anyOf").and_then(Value::as_array_mut);
+    if let Some(alternatives) = alternatives {
+        alternatives.retain(|each| each.get("type").is_none_or(|name| name != "null"));
+        if let [Value::Object(only)] = alternatives.as_slice() {
+            let only = only.clone();
+            members.remove("anyOf");
+            members.extend(only);
+        }
+    }
+    for (name, member) in members {
+        match (name.as_str(), member) {
+            // Here the members are schemas, and their names are anything.
+            ("properties" | "patternProperties" | "$defs", Value::Object(schemas)) => {
+                schemas.values_mut().for_each(tidy);
+            }
+            ("anyOf" | "oneOf" | "allOf", Value::Array(schemas)) => {
+                schemas.iter_mut().for_each(tidy);
+            }
+            ("items" | "additionalProperties", schema) => tidy(schema),
+            _ => {}
+        }
+    }
+}
+
+/// Each paragraph on one line: where a comment breaks its lines is the code's matter.
+fn on_one_line(text: &str) -> String {
+    let paragraphs: Vec<_> = text
+        .split("\n\n")
+        .map(|paragraph| paragraph.replace('\n', " "))
+        .collect();
+    paragraphs.join("\n\n")
+}
+
+impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("OneOrMany_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
+    }
+}
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Scalars compare by their JSON text: 42 is also \"42\".",
+            "type": ["string", "number", "boolean"],
+        })
+    }
+}
+
+impl JsonSchema for RawClaimRule {
+    fn schema_name() -> Cow<'static, str> {
+        "ClaimRule".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let scalar = generator.subschema_for::<Scalar>();
+        let matchers = generator.subschema_for::<Matchers>();
+        json_schema!({
+            "description": "What is asked of a claim: a scalar, which is short for `equals`, or matchers.",
+            "anyOf": [scalar, matchers],
+        })
+    }
+}
+
+impl JsonSchema for RawSize {
+    fn schema_name() -> Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A whole number of bytes, or with a unit: KiB or MiB.",
+            "anyOf": [
+                { "type": "integer", "minimum": 0 },
+                { "type": "string", "pattern": "^[0-9]+(KiB|MiB)$" },
+            ],
+        })
+    }
+}
+
+/// Matchers of a claim, as [`RawClaimRule`] reads them. All of them must hold.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
+#[expect(dead_code, reason = "its members are read by the derive")]
+struct Matchers {
+    /// Is this.
+    equals: Option<Scalar>,
+    /// Is something else.
+    not_equals: Option<Scalar>,
+    /// Is one of these.
+    r#in: Option<Vec<Scalar>>,
+    /// Is none of these.
+    not_in: Option<Vec<Scalar>>,
+    /// Is covered by this glob, or one of these; strings only. `*` is any run of characters, `?` any one.
+    matches: Option<OneOrMany<String>>,
+}
+
+/// What is revoked, as [`crate::revocation::Revocation::parse`] reads it: an entry covers a token if all that
+/// it names holds.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["claims"] }, { "required": ["kid"] }, { "required": ["token_sha256"] }]))]
+#[expect(dead_code, reason = "its members are read by the derive")]
+pub(super) struct Revocation {
+    /// Only tokens of this issuer.
+    issuer: Option<String>,
+    /// Each of these claims has this value, compared as `equals` does in rules.
+    claims: Option<BTreeMap<String, Scalar>>,
+    /// The token's header names this key.
+    kid: Option<String>,
+    /// The SHA-256 digest, in hex or base64url, of the token (`printf %s "$TOKEN" | sha256sum`), or of what it
+    /// signs, its first two parts (`printf %s "${TOKEN%.*}" | sha256sum`). For tokens signed with ES256 or
+    /// ES384 take the second: anybody can turn such a signature into another that is as good.
+    token_sha256: Option<String>,
+    /// When the entry ends: seconds since 1970, or UTC like `"2027-01-15T08:00:00Z"`. It holds for the issuer's
+    /// `leeway` longer, so that a token's own `exp` can be written.
+    expires: Option<Moment>,
+    /// Why, for the decision record alone; at most 200 bytes.
+    note: Option<String>,
+}
+
+/// Declares types that stand for a text or an object of a certain shape.
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident => $schema:expr;)+) => {$(
+        $(#[$doc])*
+        pub(super) struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    )+};
+}
+
+shapes! {
+    /// What [`crate::time::parse_span`] reads.
+    Span => json_schema!({
+        "description": "A whole number and a unit: ms, s, m, h or d.",
+        "type": "string",
+        "pattern": "^[0-9]+(ms|s|m|h|d)$",
+    });
+    /// A moment of a revocation.
+    Moment => json_schema!({
+        "description": "Seconds since 1970, or UTC like \"2027-01-15T08:00:00Z\".",
+        "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string" }],
+    });
+    /// The name of a [`Preset`].
+    PresetName => one_of(Preset::ALL.iter().map(|preset| preset.name));
+    /// The name of an [`Algorithm`].
+    AlgorithmName => one_of(Algorithm::ALL.iter().map(|algorithm| algorithm.name()));
+    /// A claim for each [`IdentityField`].
+    IdentityClaims => identity_claims();
+    /// What [`crate::keys::KeySet::from_value`] reads.
+    JwksDocument => json_schema!({
+        "type": "object",
+        "properties": { "keys": { "type": "array" } },
+        "required": ["keys"],
+    });
+}
+
+fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> Schema {
+    let names: Vec<_> = names.collect();
+    json_schema!({ "type": "string", "enum": names })
+}
+
+fn identity_claims() -> Schema {
+    let claims: Map<_, _> = IdentityField::ALL
+        .iter()
+        .map(|field| {
+            (
+                field.name().to_owned(),
+                serde_json::json!({ "type": "string" }),
+            )
+        })
+        .collect();
+    json_schema!({ "type": "object", "properties": claims, "additionalProperties": false })
+}
