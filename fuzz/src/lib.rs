@@ -62,11 +62,7 @@ impl Gate {
     #[must_use]
     pub fn judge(&self, headers: &[(String, Vec<u8>)], method: &[u8], target: &[u8]) -> Verdict {
         let headers = headers.iter().cloned().collect();
-        let request = Request {
-            headers: &headers,
-            method,
-            target,
-        };
+        let request = Request::new(&headers, method, target);
         let now = UnixTime::new(Duration::from_secs(NOW));
         let id = DecisionId::new(now, 1, 1);
         verdict(&judge(

@@ -113,7 +113,7 @@ impl Host for Envoy {
         exact_property(&["xds", "route_name"])
     }
 
-    /// Known as soon as the route is; none where the route chooses among clusters as the request leaves.
+    /// Known as soon as the route is.
     fn service(&self) -> Option<String> {
         exact_property(&["xds", "cluster_name"])
     }

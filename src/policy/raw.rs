@@ -273,16 +273,16 @@ pub(super) struct RawRule {
     /// Default: `allow`.
     #[serde(default)]
     pub(super) effect: RawEffect,
-    /// Whether the rule is on trial: it is evaluated and recorded, and decides nothing.
+    /// Whether the rule is [on trial](#rules-on-trial): it is evaluated and recorded, and decides nothing.
     ///
     /// Default: `false`.
     #[serde(default)]
     pub(super) shadow: bool,
-    /// The gateway must have chosen one of these for the request: names of routes, or of services (on Envoy
-    /// clusters).
+    /// The gateway must have chosen one of these for the request: names of [routes](#routes), or of services (on
+    /// Envoy clusters).
     #[serde(default, deserialize_with = "present")]
     pub(super) routes: Option<Vec<String>>,
-    /// The request must be for one of these hosts: a name, or `*.` and a name for all below it.
+    /// The request must be for one of these [hosts](#hosts): a name, or `*.` and a name for all below it.
     #[serde(default, deserialize_with = "present")]
     pub(super) hosts: Option<Vec<String>>,
     /// The token must be of this issuer, or of one of a list: the `iss` or the preset of one of `issuers`.

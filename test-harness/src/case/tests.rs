@@ -124,6 +124,44 @@ fn placeholders_are_filled_in_policies_and_tokens() {
 }
 
 #[test]
+fn a_request_may_have_what_gateways_tell_and_a_decision_a_trial() {
+    let case = parse(
+        "request: { path: /, host: 'a\\xff', route: r, service: s, client_certificate: { verified: { uri_san: u } } },
+         expect: { status: 200, trial: { deny: [a, b] } }, hosts: { kong: { trial: { allow: [c] } } }",
+    )
+    .unwrap();
+    assert_eq!(case.request.host, Some(Bytes(b"a\xff".to_vec())));
+    let names = CertificateNames {
+        uri_san: Some("u".to_owned()),
+        ..CertificateNames::default()
+    };
+    assert_eq!(
+        case.request.client_certificate,
+        ClientCertificate::Verified(names)
+    );
+    let trial = |host| expect(&case, host).trial.clone().unwrap();
+    let rules = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(trial(Host::Envoy), (Decision::Deny, rules(&["a", "b"])));
+    assert_eq!(trial(Host::Kong), (Decision::Allow, rules(&["c"])));
+    // What is not expected must not be there.
+    let seen = Observed {
+        status: 200,
+        upstream: Some(Forwarded::default()),
+        record: json!({
+            "event": "jobgate.decision", "decision": "allow",
+            "trial": { "decision": "deny", "rules": ["a"] },
+        })
+        .to_string(),
+        ..Observed::default()
+    };
+    let case = parse("request: { path: / }, expect: { status: 200 }").unwrap();
+    let expect = expect(&case, Host::Core);
+    let differences = expect.differences(&seen, None, &placeholders(), Host::Core);
+    assert_eq!(differences.len(), 1, "{differences:?}");
+    assert!(differences[0].starts_with("the record's trial"));
+}
+
+#[test]
 fn words_that_yaml_1_1_took_for_booleans_are_words() {
     let case =
         parse("token: { claims: { a: on, b: no } }, request: { path: / }, expect: { status: 200 }");
@@ -173,6 +211,14 @@ fn mistakes_are_told_with_case_and_field() {
         (
             "request: { path: / }, expect: { status: 200, decision: allow, reason: x }",
             "no `reason`",
+        ),
+        (
+            "request: { path: / }, expect: { status: 200, trial: { allow: [a], deny: [b] } }",
+            "a `trial` is `allow` or `deny`",
+        ),
+        (
+            "request: { path: /, client_certificate: some }, expect: { status: 200 }",
+            "request.client_certificate: unknown variant `some`",
         ),
         (
             "request: { path: / }, expect: { status: 200 }, hosts: { nginx: {} }",

@@ -68,33 +68,22 @@ fn a_certificate_that_cannot_be_read_is_no_certificate() {
 
 #[test]
 fn only_the_hosts_own_word_says_that_a_certificate_was_verified() {
-    let (mtls, valid) = (
-        ["connection", "mtls"],
-        ["connection", "peer_certificate_valid"],
-    );
+    let valid = ["connection", "peer_certificate_valid"];
+    let words = [b"".as_slice(), b"1", b"true", b"\x02", b"\x01\x00", b"\x00"];
     let verify = ["ngx", "ssl_client_verify"];
-    let words: [(Profile, [&str; 2], &[&[u8]]); 3] = [
-        (
-            Profile::Envoy,
-            valid,
-            &[b"", b"1", b"true", b"\x02", b"\x01\x00", b"\x00"],
-        ),
-        (Profile::Envoy, mtls, &[b"", b"1", b"\x02", b"\x00"]),
-        (
-            Profile::Kong,
-            verify,
-            &[
-                b"",
-                b"success",
-                b"SUCCESS ",
-                b"FAILED:SUCCESS",
-                b"NONE",
-                b"1",
-                b"\xff",
-            ],
-        ),
+    let of_nginx = [
+        b"".as_slice(),
+        b"success",
+        b"SUCCESS ",
+        b"FAILED:SUCCESS",
+        b"NONE",
+        b"\xff",
     ];
-    for (profile, property, words) in words {
+    for (profile, property, words) in [
+        (Profile::Envoy, valid, words),
+        (Profile::Envoy, ["connection", "mtls"], words),
+        (Profile::Kong, verify, of_nginx),
+    ] {
         let mut gateway = ready(profile, &by_certificate(profile));
         for word in words {
             let request = with_token(&good_token(&gateway)).client(certificate(true));
