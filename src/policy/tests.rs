@@ -64,7 +64,7 @@ fn claim_rule() -> impl Strategy<Value = Value> {
 
 const CLAIMS: [&str; 3] = ["a", "b.c", "d:e"];
 
-fn claim_set(least: usize) -> impl Strategy<Value = Value> {
+pub(super) fn claim_set(least: usize) -> impl Strategy<Value = Value> {
     proptest::collection::btree_map(select(&CLAIMS[..]), claim_rule(), least..3)
         .prop_map(|set| json!(set))
 }
@@ -123,7 +123,7 @@ fn with_rules(required: Option<Value>, roles: &[Value], mut rules: Vec<Value>) -
     })
 }
 
-fn policy() -> impl Strategy<Value = Value> {
+pub(super) fn policy() -> impl Strategy<Value = Value> {
     let role = || claim_set(1).prop_map(|claims| json!({ "claims": claims }));
     (
         proptest::option::of(claim_set(1)),
@@ -133,7 +133,7 @@ fn policy() -> impl Strategy<Value = Value> {
         .prop_map(|(required, roles, rules)| with_rules(required, &roles, rules))
 }
 
-fn claims() -> impl Strategy<Value = Value> {
+pub(super) fn claims() -> impl Strategy<Value = Value> {
     let claim = prop_oneof![
         4 => scalar(),
         1 => proptest::collection::vec(scalar(), 0..3).prop_map(Value::Array),
@@ -143,7 +143,7 @@ fn claims() -> impl Strategy<Value = Value> {
         .prop_map(|claims| json!(claims))
 }
 
-fn request() -> impl Strategy<Value = (&'static str, &'static str)> {
+pub(super) fn request() -> impl Strategy<Value = (&'static str, &'static str)> {
     (
         select(&["GET", "POST"][..]),
         select(&["/a", "/a/", "/a/x", "/a/x/y", "/b", "/ab", "/"][..]),

@@ -16,11 +16,15 @@ pub struct Environment<'a> {
     pub now: UnixTime,
 }
 impl When {
-    pub fn compile(_: &str) -> Result<Self, String> {
-        Err("not yet".into())
+    pub fn compile(source: &str) -> Result<Self, String> {
+        Ok(Self(source.into()))
     }
     pub fn source(&self) -> &str {
         &self.0
+    }
+    pub fn claims_read(&self) -> impl Iterator<Item = &str> {
+        let rest = self.0.split("claims.").skip(1);
+        rest.filter_map(|rest| rest.split([' ', ')', '.']).next())
     }
     pub fn eval(&self, _: &Environment<'_>) -> Result<bool, String> {
         Err("not yet".into())
