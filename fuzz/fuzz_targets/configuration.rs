@@ -1,7 +1,9 @@
-//! A configuration: whatever compiles denies a request without a token, and one with a forged token.
+//! A configuration: whatever compiles can be analysed, and denies a request without a token, and one with a
+//! forged token.
 
 #![no_main]
 
+use jobgate::policy::Policy;
 use jobgate_fuzz::{Gate, issuer};
 use libfuzzer_sys::fuzz_target;
 
@@ -9,6 +11,9 @@ fuzz_target!(|data: &[u8]| {
     let Some(gate) = Gate::new(data) else { return };
     let again = Gate::new(data).expect("it was a policy a moment ago");
     assert_eq!(gate.digest(), again.digest());
+    if let Ok(policy) = Policy::from_json(data) {
+        drop(policy.findings_within(1_000_000));
+    }
     let forged = forged();
     let bearer = |token: &str| format!("Bearer {token}").into_bytes();
     for headers in [

@@ -4,7 +4,7 @@ use super::fetch::{Fetcher, SharedRemote};
 use super::request::RequestFilter;
 use super::vm::{Vm, random};
 use crate::gate::{Decision, DecisionId, State};
-use crate::policy::{Needs, Policy};
+use crate::policy::{Needs, Policy, Severity};
 use crate::replay;
 use crate::shared_data::{NoSharedData, SharedData};
 use crate::time::UnixTime;
@@ -20,6 +20,12 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// The least time between two reviews of waiting requests that ticks bring about.
 const REVIEW_REST: Duration = Duration::from_millis(250);
+
+/// How far rules are compared with each other when a policy is loaded: some hundred milliseconds at most.
+const FINDING_STEPS: u64 = 20_000_000;
+
+/// The most findings that are logged.
+const LOGGED_FINDINGS: usize = 50;
 
 /// What every request of a route shares, and every root context of the same configuration.
 pub(super) struct Route {
@@ -240,13 +246,37 @@ fn configured(vm: &Rc<Vm>, of: &str, size: usize) -> Rc<Route> {
 /// The policy, if the document is one; what is wrong with it is logged, a line each.
 fn read_policy(document: &[u8], of: &str) -> Option<Policy> {
     match Policy::from_json(document) {
-        Ok(policy) => Some(policy),
+        Ok(policy) => {
+            log_findings(&policy, of);
+            Some(policy)
+        }
         Err(errors) => {
             for error in errors.0 {
                 log::error!("jobgate: configuration{of}: {error}");
             }
             None
         }
+    }
+}
+
+/// Logs what is probably wrong with a policy; the warnings first, and of very many the first.
+fn log_findings(policy: &Policy, of: &str) {
+    let findings = policy.findings_within(FINDING_STEPS);
+    let of_severity = |severity| findings.iter().filter(move |it| it.severity == severity);
+    let warnings = of_severity(Severity::Warning);
+    let in_order = warnings.chain(of_severity(Severity::Note));
+    for finding in in_order.take(LOGGED_FINDINGS) {
+        let level = match finding.severity {
+            Severity::Note => log::Level::Info,
+            Severity::Warning | Severity::Error => log::Level::Warn,
+        };
+        log::log!(level, "jobgate: configuration{of}: {finding}");
+    }
+    let more = findings.len().saturating_sub(LOGGED_FINDINGS);
+    if more > 0 {
+        log::info!(
+            "jobgate: configuration{of}: and {more} more findings; `jobgate check` shows them all"
+        );
     }
 }
 

@@ -139,6 +139,8 @@ pub struct Role {
 /// One way to have a role: all its conditions must hold.
 #[derive(Debug)]
 pub struct RoleSet {
+    /// Its place in the role's list; none if the role is written as this one set.
+    pub place: Option<usize>,
     /// Places in [`Policy::roles`], of which the job must have one; if empty it need not have any.
     pub roles: Vec<usize>,
     /// Conditions on the job's claims.

@@ -4,6 +4,8 @@
 //! stays within a segment and `**` crosses segments. There are no regular expressions: half-anchored ones
 //! are how others were walked around.
 
+mod compare;
+
 use crate::request::visible_escape;
 
 /// The longest pattern, in bytes.
@@ -57,7 +59,7 @@ impl ClaimGlob {
     /// Whether the pattern covers the whole of a value.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
-        covers(&self.0.tokens, value)
+        covers(&self.0.tokens, value.chars())
     }
 
     /// Whether the pattern begins with a fixed character.
@@ -90,23 +92,21 @@ impl PathGlob {
                 "{text:?} holds {odd:?}, which no normalised path has; queries are not matched, other characters are percent-encoded"
             ));
         }
-        if text
-            .split('/')
-            .skip(1)
-            .any(|segment| matches!(segment, "." | ".."))
-            || text.contains("//")
-        {
+        let mut segments = text.split('/').skip(1);
+        if segments.any(|segment| matches!(segment, "." | "..")) {
             return Err(format!(
-                "{text:?} holds a dot segment or \"//\"; normalised paths have neither"
+                "{text:?} holds a dot segment, which no normalised path has; write the path that it leads to"
             ));
         }
         // The escapes must be those of the normal form; a star is no part of any.
         let plain = text.replace('*', "x");
         match crate::request::normalise(plain.as_bytes()) {
             Ok(normal) if normal == plain => {}
-            Ok(normal) => {
+            Ok(_) => {
+                // Without dot segments a star stays what and where it is.
+                let normal = crate::request::normalise(text.as_bytes()).unwrap_or(plain);
                 return Err(format!(
-                    "{text:?} is not in normal form (with x for *, it is {normal:?})"
+                    "{text:?} is not in normal form, which paths are matched in; write {normal:?}"
                 ));
             }
             Err(why) => {
@@ -129,13 +129,13 @@ impl PathGlob {
     /// Whether the pattern covers the whole of a normalised path.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        covers(&self.exact.tokens, path)
+        covers(&self.exact.tokens, path.chars())
     }
 
     /// Whether it covers a path in which visible characters are not escaped, whichever way it was written.
     #[must_use]
     pub(super) fn matches_unescaped(&self, path: &str) -> bool {
-        covers(&self.unescaped, path)
+        covers(&self.unescaped, path.chars())
     }
 
     /// The pattern as it was written.
@@ -181,11 +181,11 @@ fn checked(text: &str) -> Result<String, String> {
 ///
 /// The leftmost match of what stands between two `**` leaves the most for the rest, so only the last `**`
 /// need be taken back, and within it only the last `*`: at most pattern times value steps.
-fn covers(pattern: &[Token], value: &str) -> bool {
+fn covers<I: Iterator<Item: Symbol> + Clone>(pattern: &[Token], value: I) -> bool {
     let mut tokens = pattern;
-    let mut rest = value.chars();
-    let mut any: Option<Retry<'_>> = None;
-    let mut within: Option<Retry<'_>> = None;
+    let mut rest = value;
+    let mut any: Option<Retry<'_, I>> = None;
+    let mut within: Option<Retry<'_, I>> = None;
     loop {
         match (tokens.split_first(), rest.clone().next()) {
             (Some((Token::Any, after)), _) => {
@@ -205,12 +205,12 @@ fn covers(pattern: &[Token], value: &str) -> bool {
                 tokens = after;
                 continue;
             }
-            (Some((Token::One, after)), Some(_)) => {
+            (Some((Token::One, after)), Some(symbol)) if symbol.is_one() => {
                 tokens = after;
                 rest.next();
                 continue;
             }
-            (Some((Token::Char(wanted), after)), Some(character)) if *wanted == character => {
+            (Some((Token::Char(wanted), after)), Some(symbol)) if symbol.is(*wanted) => {
                 tokens = after;
                 rest.next();
                 continue;
@@ -221,7 +221,7 @@ fn covers(pattern: &[Token], value: &str) -> bool {
         // A mismatch: let the last star take one character more.
         let retry = match within
             .take()
-            .and_then(|retry| retry.one_more(|character| character != '/'))
+            .and_then(|retry| retry.one_more(|symbol| symbol.stays_within_segment()))
         {
             Some(retry) => within.insert(retry),
             None => match any.take().and_then(|retry| retry.one_more(|_| true)) {
@@ -235,17 +235,41 @@ fn covers(pattern: &[Token], value: &str) -> bool {
 }
 
 /// Where to go on if the star before `tokens` has taken everything before `rest`.
-struct Retry<'a> {
+struct Retry<'a, I> {
     tokens: &'a [Token],
-    rest: std::str::Chars<'a>,
+    rest: I,
 }
 
-impl Retry<'_> {
-    fn one_more(mut self, may_take: impl Fn(char) -> bool) -> Option<Self> {
+impl<I: Iterator> Retry<'_, I> {
+    fn one_more(mut self, may_take: impl Fn(&I::Item) -> bool) -> Option<Self> {
         self.rest
             .next()
-            .filter(|character| may_take(*character))
+            .filter(|symbol| may_take(symbol))
             .map(|_| self)
+    }
+}
+
+/// What a pattern is held against: a value's characters, or the parts of another pattern.
+trait Symbol {
+    /// Whether it is this character and no other.
+    fn is(&self, character: char) -> bool;
+    /// Whether it is one character, whichever.
+    fn is_one(&self) -> bool;
+    /// Whether it is a run of characters other than `/`.
+    fn stays_within_segment(&self) -> bool;
+}
+
+impl Symbol for char {
+    fn is(&self, character: char) -> bool {
+        *self == character
+    }
+
+    fn is_one(&self) -> bool {
+        true
+    }
+
+    fn stays_within_segment(&self) -> bool {
+        *self != '/'
     }
 }
 

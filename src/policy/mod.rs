@@ -4,6 +4,7 @@
 //! compiled ([`Policy`]): the request path sees only the last. Whoever holds a [`Permit`] was allowed by a
 //! rule; only [`Policy::decide`] makes one.
 
+mod analyse;
 mod certificate;
 mod check;
 mod claim_name;
@@ -28,6 +29,7 @@ pub mod when;
 #[cfg(test)]
 mod tests;
 
+pub use analyse::{Finding, Severity};
 pub use certificate::CertificateTest;
 pub use check::{ConfigError, ConfigErrors};
 pub use claim_name::ClaimName;

@@ -13,13 +13,30 @@ use serde_json::{Map, Value, json};
 
 /// What is asked, beside the token.
 #[derive(Debug, Clone)]
-struct Asked {
+pub(super) struct Asked {
     method: &'static str,
     path: &'static str,
     host: Option<&'static str>,
     route: Option<&'static str>,
     service: Option<&'static str>,
     certificate: ClientCertificate,
+}
+
+impl Asked {
+    /// As rules see it; `path` is its own.
+    pub(super) fn facts<'a>(&'a self, path: &'a NormalPath) -> Facts<'a> {
+        Facts {
+            host: self.host,
+            route: self.route,
+            service: self.service,
+            certificate: &self.certificate,
+            ..Facts::new(self.method, path, UnixTime::from_secs(1_800_000_000))
+        }
+    }
+
+    pub(super) fn path(&self) -> NormalPath {
+        NormalPath::parse(self.path.as_bytes()).unwrap()
+    }
 }
 
 /// What comes of it.
@@ -36,14 +53,8 @@ struct Answer {
 fn decide(configuration: &Value, issuer: usize, claims: &Value, asked: &Asked) -> Answer {
     let policy = Policy::from_json(configuration.to_string().as_bytes()).unwrap();
     let claims = Claims::new(claims.as_object().unwrap().clone());
-    let path = NormalPath::parse(asked.path.as_bytes()).unwrap();
-    let facts = Facts {
-        host: asked.host,
-        route: asked.route,
-        service: asked.service,
-        certificate: &asked.certificate,
-        ..Facts::new(asked.method, &path, UnixTime::from_secs(1_800_000_000))
-    };
+    let path = asked.path();
+    let facts = asked.facts(&path);
     let id = |rule: usize| policy.rules[rule].id.clone();
     let ids = |rules: &[usize]| rules.iter().map(|rule| id(*rule)).collect();
     let answer = match policy.weigh(issuer, &claims, &facts) {
@@ -110,7 +121,7 @@ fn claim_rule() -> impl Strategy<Value = Value> {
 /// With names of claims, and ways into them.
 const CLAIMS: [&str; 5] = ["a", "b.c", "d:e", "/a/x", "/d:e/0"];
 
-fn claim_set(least: usize) -> impl Strategy<Value = Value> {
+pub(super) fn claim_set(least: usize) -> impl Strategy<Value = Value> {
     proptest::collection::btree_map(select(&CLAIMS[..]), claim_rule(), least..3)
         .prop_map(|set| json!(set))
 }
@@ -211,7 +222,7 @@ fn roles() -> impl Strategy<Value = Value> {
         })
 }
 
-fn policy() -> impl Strategy<Value = Value> {
+pub(super) fn policy() -> impl Strategy<Value = Value> {
     (
         proptest::option::of(claim_set(1)),
         roles(),
@@ -220,7 +231,7 @@ fn policy() -> impl Strategy<Value = Value> {
         .prop_map(|(required, roles, rules)| with_rules(required, roles, rules))
 }
 
-fn claims() -> impl Strategy<Value = Value> {
+pub(super) fn claims() -> impl Strategy<Value = Value> {
     let claim = prop_oneof![
         4 => scalar(),
         1 => proptest::collection::vec(scalar(), 0..3).prop_map(Value::Array),
@@ -233,7 +244,7 @@ fn claims() -> impl Strategy<Value = Value> {
         .prop_map(|claims| json!(claims))
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+pub(super) fn asked() -> impl Strategy<Value = Asked> {
     let name = || select(&[None, Some("r"), Some("s"), Some("u")][..]);
     let certificate = (
         select(&[None, Some(false), Some(true), Some(true)][..]),

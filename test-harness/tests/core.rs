@@ -3,7 +3,7 @@
 use jobgate::audit::{answer, record, upstream_headers};
 use jobgate::fetch::{Answer, Remote};
 use jobgate::gate::{Decision, DecisionId, Request, State, judge};
-use jobgate::policy::{ClientCertificate, Policy};
+use jobgate::policy::{ClientCertificate, Policy, Severity};
 use jobgate::reason::{Reason, Refusal};
 use jobgate::request::{HeaderMap, HeaderPower, neutralise};
 use jobgate::shared_data::NoSharedData;
@@ -201,15 +201,37 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_policies_in_the_docs_are_policies() {
+fn the_policies_in_the_docs_are_policies_without_warnings() {
+    let mut policies: Vec<(&str, String)> = Vec::new();
     for readme in blocks("README.md", "json") {
-        Policy::from_json(readme.as_bytes()).unwrap_or_else(|errors| panic!("README.md: {errors}"));
+        policies.push(("README.md", readme));
     }
     for yaml in blocks("docs/policy.md", "yaml") {
         let policy: serde_json::Value =
             serde_saphyr::from_str(&yaml).expect("docs/policy.md: YAML");
-        Policy::from_json(policy.to_string().as_bytes())
-            .unwrap_or_else(|errors| panic!("docs/policy.md: {errors}\n{yaml}"));
+        policies.push(("docs/policy.md", policy.to_string()));
+    }
+    for page in ["envoy/jobgate.yaml", "envoy/per-route.yaml"] {
+        let before = policies.len();
+        let text = std::fs::read_to_string(repository().join(page)).expect("the file is there");
+        // A policy is a text of several lines, which are further in than its name.
+        for rest in text.split("value: |\n").skip(1) {
+            let indent = rest.len() - rest.trim_start().len();
+            let inside = |line: &&str| line.len() - line.trim_start().len() >= indent;
+            let policy: Vec<_> = rest.lines().take_while(inside).collect();
+            policies.push((page, policy.join("\n")));
+        }
+        assert!(policies.len() > before, "{page} has no policy");
+    }
+    for (page, document) in policies {
+        let policy = Policy::from_json(document.as_bytes())
+            .unwrap_or_else(|errors| panic!("{page}: {errors}\n{document}"));
+        let findings = policy.findings().into_iter();
+        let warnings: Vec<_> = findings
+            .filter(|finding| finding.severity > Severity::Note)
+            .map(|finding| finding.to_string())
+            .collect();
+        assert!(warnings.is_empty(), "{page}: {warnings:#?}\n{document}");
     }
 }
 

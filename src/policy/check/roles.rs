@@ -42,7 +42,8 @@ impl Checker {
                 } else {
                     path.clone()
                 };
-                any_of.push(self.role_set(&path, set, &all));
+                let place = sets.is_list.then_some(nth);
+                any_of.push(self.role_set(&path, place, set, &all));
             }
             all.roles.push(Role { name, any_of });
         }
@@ -50,7 +51,7 @@ impl Checker {
         all
     }
 
-    fn role_set(&mut self, path: &str, raw: RawRole, all: &Roles) -> RoleSet {
+    fn role_set(&mut self, path: &str, place: Option<usize>, raw: RawRole, all: &Roles) -> RoleSet {
         let has_roles = raw.roles.is_some();
         let names = self.non_empty(&format!("{path}.roles"), raw.roles);
         let roles = self.role_places(&format!("{path}.roles"), &names, all);
@@ -62,6 +63,7 @@ impl Checker {
             );
         }
         RoleSet {
+            place,
             roles,
             claims: self.claims(&format!("{path}.claims"), claims),
         }

@@ -90,3 +90,31 @@ fn a_reload_with_a_wrong_configuration_closes_and_with_a_right_one_opens_again()
         assert_passed(&send_good(&mut gateway));
     }
 }
+
+#[test]
+fn what_is_probably_wrong_with_a_policy_is_logged_once_and_changes_nothing() {
+    for profile in BOTH {
+        let mut document = policy(profile);
+        let rules = document["rules"].as_array_mut().expect("there are rules");
+        rules.push(serde_json::json!({
+            "id": "narrow", "claims": { "organization_slug": "acme" }, "paths": ["/deploy"],
+        }));
+        let document = document.to_string();
+        let mut gateway = jobgate_wasm_host::Gateway::new(profile, module(), options());
+        let routes = ["one", "other"].map(|route| RouteConfig::new(route, document.clone()));
+        gateway.start(&routes).expect("the gateway starts");
+        assert!(!gateway.chains_off());
+        let warned =
+            "rules[1]: whatever it lets through, the rule \"any-job\" (rules[0]) lets through too";
+        let noted = "rules[0]: every job of the pinned tenants";
+        for (said, expected) in [(warned, Level::Warn), (noted, Level::Info)] {
+            let levels: Vec<_> = lines(&gateway, said)
+                .into_iter()
+                .map(|(level, _)| level)
+                .collect();
+            assert_eq!(levels, [expected], "{said}: {:?}", gateway.logs());
+        }
+        give_keys(&mut gateway, &minter().jwks());
+        assert_passed(&send_good(&mut gateway));
+    }
+}

@@ -1,0 +1,227 @@
+//! What is probably wrong with a policy that has no errors, found without a request.
+//!
+//! Nothing here changes a decision. A finding is only made where it is certain by the policy itself and by what
+//! is known of the CI providers ([`provider`]): what can't be told is passed over in silence.
+//!
+//! A rule's conditions on the token are looked at case by case ([`case`]): for each issuer and each way to have
+//! one of its roles there is one list of tests that must all hold ([`claim`]).
+
+mod audience;
+mod budget;
+mod case;
+mod claim;
+mod contradiction;
+mod cover;
+mod denial;
+mod forks;
+mod index;
+mod mutable;
+mod provider;
+mod roles;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod trial;
+mod unknown;
+mod wildcard;
+
+use super::compiled::{Policy, Rule};
+use budget::Budget;
+use case::{Case, Ways};
+use index::Index;
+use std::collections::BinaryHeap;
+use std::fmt;
+
+/// Something about a policy that its author should look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// What kind of finding it is: stable, and listed in the policy reference.
+    pub code: &'static str,
+    /// Where, in the configuration as it is written: `rules[2].claims.build_branch`.
+    pub path: String,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing. It may well be meant so, or be out of the policy's hands.
+    Note,
+    /// Probably a mistake, which a change of the policy mends.
+    Warning,
+    /// The policy is none: everything is refused. These are [`ConfigError`](super::ConfigError)s, so
+    /// [`Policy::findings`] has none.
+    Error,
+}
+
+impl Severity {
+    /// `note`, `warning` or `error`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// `rules[2]: MESSAGE; FIX (CODE)`
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            path,
+            message,
+            fix,
+            code,
+            ..
+        } = self;
+        write!(f, "{path}: {message}; {fix} ({code})")
+    }
+}
+
+impl Policy {
+    /// All findings, sorted by path; always the same for the same configuration.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        self.findings_within(u64::MAX)
+    }
+
+    /// As [`Self::findings`], but rules are compared with each other for so many steps at most (some ten
+    /// nanoseconds each). Where that does not do, a note says so.
+    #[must_use]
+    pub fn findings_within(&self, steps: u64) -> Vec<Finding> {
+        let mut analysis = Analysis {
+            policy: self,
+            ways: Ways::new(self),
+            index: Index::new(self),
+            budget: Budget::new(steps),
+            findings: Vec::new(),
+        };
+        contradiction::issuers(&mut analysis);
+        for rule in &self.rules {
+            analysis.rule(rule);
+        }
+        roles::find(&mut analysis);
+        audience::find(&mut analysis);
+        transport::find(&mut analysis);
+        trial::mode(&mut analysis);
+        unknown::outside_rules(&mut analysis);
+        if analysis.budget.is_used_up() {
+            analysis.note(
+                "not-compared",
+                "rules".into(),
+                "there are too many rules to compare all of them with each other when the policy is loaded"
+                    .into(),
+                "run `jobgate check` on the policy, which compares them all",
+            );
+        }
+        analysis.sorted()
+    }
+}
+
+/// An analysis under way.
+struct Analysis<'p> {
+    policy: &'p Policy,
+    ways: Ways<'p>,
+    index: Index,
+    budget: Budget,
+    findings: Vec<Finding>,
+}
+
+impl<'p> Analysis<'p> {
+    fn rule(&mut self, rule: &'p Rule) {
+        unknown::in_rule(self, rule);
+        trial::rule(self, rule);
+        let all = self.ways.cases(self.policy, rule);
+        let (never, cases): (Vec<Case<'p>>, _) = all
+            .into_iter()
+            .partition(|case| case.contradiction().is_some());
+        // What is true of no case at all would be true of everything.
+        if cases.is_empty() {
+            contradiction::rule(self, rule, &never);
+            return;
+        }
+        cover::find(self, rule, &cases);
+        mutable::find(self, rule, &cases);
+        forks::find(self, rule, &cases);
+        wildcard::find(self, rule, &cases);
+        scope::find(self, rule, &cases);
+        denial::find(self, rule, &cases);
+    }
+
+    fn warn(&mut self, code: &'static str, path: String, message: String, fix: impl Into<String>) {
+        self.add(Severity::Warning, code, path, message, fix.into());
+    }
+
+    fn note(&mut self, code: &'static str, path: String, message: String, fix: impl Into<String>) {
+        self.add(Severity::Note, code, path, message, fix.into());
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        path: String,
+        message: String,
+        fix: String,
+    ) {
+        self.findings.push(Finding {
+            severity,
+            code,
+            path,
+            message,
+            fix,
+        });
+    }
+
+    /// By path, with numbers in their own order; at one place each kind once, that of the first rule by id.
+    fn sorted(self) -> Vec<Finding> {
+        let key =
+            |(nth, finding): (usize, &Finding)| (numbers_padded(&finding.path), finding.code, nth);
+        // A heap is sorted by far less code than a list.
+        let order: BinaryHeap<_> = self.findings.iter().enumerate().map(key).collect();
+        let mut order = order.into_sorted_vec();
+        order.dedup_by(|(path, code, _), (kept, of, _)| (path, code) == (kept, of));
+        let mut findings: Vec<_> = self.findings.into_iter().map(Some).collect();
+        let places = order.into_iter().map(|(_, _, nth)| nth);
+        places
+            .filter_map(|nth| findings.get_mut(nth).and_then(Option::take))
+            .collect()
+    }
+}
+
+/// A path in which numbers sort as numbers do.
+fn numbers_padded(path: &str) -> String {
+    let mut padded = String::with_capacity(path.len());
+    let mut digits = String::new();
+    for character in path.chars() {
+        if character.is_ascii_digit() {
+            digits.push(character);
+            continue;
+        }
+        if !digits.is_empty() {
+            padded.push_str(&format!("{digits:0>8}"));
+            digits.clear();
+        }
+        padded.push(character);
+    }
+    padded + &digits
+}
+
+/// A list of names for a message, of which the first few are told.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<String> = names.into_iter().map(|name| format!("{name:?}")).collect();
+    let shown: Vec<&str> = names.iter().map(String::as_str).take(SHOWN).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

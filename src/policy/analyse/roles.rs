@@ -1,0 +1,31 @@
+//! Roles that are never held, or never asked for.
+
+use super::{Analysis, contradiction};
+
+pub(super) fn find(analysis: &mut Analysis<'_>) {
+    let policy = analysis.policy;
+    let mut is_used = vec![false; policy.roles.len()];
+    let asked = policy.rules.iter().flat_map(|rule| &rule.roles);
+    let mut open: Vec<usize> = asked.copied().collect();
+    while let Some(place) = open.pop() {
+        let (Some(used), Some(role)) = (is_used.get_mut(place), policy.roles.get(place)) else {
+            continue;
+        };
+        if !std::mem::replace(used, true) {
+            open.extend(role.any_of.iter().flat_map(|set| &set.roles));
+        }
+    }
+    for (place, role) in policy.roles.iter().enumerate() {
+        contradiction::role(analysis, place);
+        let mut expressions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
+        let is_named = expressions.any(|when| when.source().contains(&role.name));
+        if !is_named && !is_used.get(place).copied().unwrap_or(false) {
+            analysis.note(
+                "role-unused",
+                format!("roles.{}", role.name),
+                "no rule asks for this role; the upstream is told of it all the same".into(),
+                "take it out, unless the upstream goes by it",
+            );
+        }
+    }
+}
