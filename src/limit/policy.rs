@@ -21,6 +21,16 @@ pub struct Limit {
     pub enforcer: Enforcer,
 }
 
+impl Limit {
+    /// The other rates that it has for some jobs.
+    pub(crate) fn tiers(&self) -> &[Tier] {
+        match &self.enforcer {
+            Enforcer::Gate { tiers, .. } => tiers,
+            Enforcer::Gateway { .. } => &[],
+        }
+    }
+}
+
 /// Who counts the requests of a limit.
 #[derive(Debug)]
 pub enum Enforcer {

@@ -25,6 +25,10 @@ pub(super) fn find(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>])
         let Some(effects) = effects(rule, wide) else {
             continue;
         };
+        // Which of two allow rules decides, the limits may tell apart.
+        if effects == Effects::Swallowed && (is_limited(policy, rule) || is_limited(policy, wide)) {
+            continue;
+        }
         if worst.is_some_and(|(known, _)| known >= effects) {
             continue;
         }
@@ -104,6 +108,17 @@ fn effects(rule: &Rule, wide: &Rule) -> Option<Effects> {
             (_, Replay::Once) => None,
         },
     }
+}
+
+/// Whether a limit is for this rule by name.
+fn is_limited(policy: &Policy, rule: &Rule) -> bool {
+    policy.limits.iter().any(|limit| {
+        let mut rules = limit
+            .rules
+            .iter()
+            .filter_map(|rule| policy.rules.get(*rule));
+        rules.any(|limited| limited.id == rule.id)
+    })
 }
 
 /// Whether a rule takes in another, whose cases are not known yet.

@@ -5,8 +5,10 @@ use super::{Analysis, contradiction};
 pub(super) fn find(analysis: &mut Analysis<'_>) {
     let policy = analysis.policy;
     let mut is_used = vec![false; policy.roles.len()];
-    let asked = policy.rules.iter().flat_map(|rule| &rule.roles);
-    let mut open: Vec<usize> = asked.copied().collect();
+    let by_rules = policy.rules.iter().flat_map(|rule| &rule.roles);
+    let tiers = policy.limits.iter().flat_map(|limit| limit.tiers());
+    let by_limits = tiers.flat_map(|tier| &tier.roles);
+    let mut open: Vec<usize> = by_rules.chain(by_limits).copied().collect();
     while let Some(place) = open.pop() {
         let (Some(used), Some(role)) = (is_used.get_mut(place), policy.roles.get(place)) else {
             continue;
@@ -23,7 +25,8 @@ pub(super) fn find(analysis: &mut Analysis<'_>) {
             analysis.note(
                 "role-unused",
                 format!("roles.{}", role.name),
-                "no rule asks for this role; the upstream is told of it all the same".into(),
+                "nothing in the policy asks for this role; the upstream is told of it all the same"
+                    .into(),
                 "take it out, unless the upstream goes by it",
             );
         }

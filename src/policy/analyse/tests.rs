@@ -166,10 +166,7 @@ fn scalars_only(mut claims: Value) -> Value {
 }
 
 /// Whether what is found in a policy is true of what it says to requests; gives how often a rule that was found matched.
-fn hold(
-    document: &Value,
-    requests: &[(usize, Value, Asked)],
-) -> Result<usize, TestCaseError> {
+fn hold(document: &Value, requests: &[(usize, Value, Asked)]) -> Result<usize, TestCaseError> {
     let policy = parse(document);
     let mut checked = 0;
     for finding in policy.findings() {
