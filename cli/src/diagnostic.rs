@@ -2,17 +2,10 @@
 
 use crate::output::style;
 use crate::source::{Flaw, LoadedPolicy, Place, SourceFile, Span};
-use jobgate::policy::ConfigError;
+use jobgate::policy::{ConfigError, Finding, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
 use serde::Serialize;
 use std::fmt::{self, Write as _};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Severity {
-    Error,
-    Warning,
-}
 
 /// One thing that is wrong.
 #[derive(Debug, Clone)]
@@ -75,8 +68,23 @@ impl Diagnostic {
         }
     }
 
+    /// Of what the analysis of a policy finds.
+    pub(crate) fn finding(policy: &LoadedPolicy, file: &SourceFile, finding: Finding) -> Self {
+        let found = Self::at(policy, file, &finding.path);
+        let is_of_the_name = matches!(finding.code, "unknown-claim" | "mutable-claim");
+        let name = policy.locate(&finding.path).key;
+        Self {
+            severity: finding.severity,
+            code: finding.code,
+            message: finding.message,
+            fix: Some(finding.fix),
+            span: name.filter(|_| is_of_the_name).unwrap_or(found.span),
+            ..found
+        }
+    }
+
     /// A warning without words at a path of a policy, for what fills in the rest.
-    pub(crate) fn at(policy: &LoadedPolicy, file: &SourceFile, path: &str) -> Self {
+    fn at(policy: &LoadedPolicy, file: &SourceFile, path: &str) -> Self {
         Self {
             severity: Severity::Warning,
             code: "",
@@ -121,10 +129,7 @@ impl Diagnostic {
     /// `file:line:col: error[code] path: message; fix`, on one line.
     pub(crate) fn plain(&self, file: &SourceFile) -> String {
         let (line, column) = file.line_and_column(self.span.start);
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
+        let severity = self.severity.name();
         let mut text = format!("{}:{line}:{column}: {severity}[{}] ", file.name, self.code);
         if !self.policy.is_empty() {
             text += &format!("in {}: ", self.policy);
@@ -144,7 +149,7 @@ impl Diagnostic {
             "file": file.name,
             "line": line,
             "column": column,
-            "severity": self.severity,
+            "severity": self.severity.name(),
             "code": self.code,
             "policy": self.policy,
             "path": self.path,
@@ -221,6 +226,7 @@ impl miette::Diagnostic for Report<'_> {
         Some(match self.diagnostic.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
+            Severity::Note => miette::Severity::Advice,
         })
     }
 

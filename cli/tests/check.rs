@@ -14,8 +14,10 @@ fn what_is_wrong_is_shown_at_its_place() {
         "envoy.yaml",
         "twice.yaml",
         "doubtful.yaml",
+        "mistaken.yaml",
+        "notable.yaml",
     ] {
-        let code = i32::from(file != "doubtful.yaml");
+        let code = i32::from(file != "notable.yaml");
         for format in ["human", "plain", "json"] {
             let ran = run(&["check", "--format", format, file], "");
             assert_eq!(
@@ -36,7 +38,7 @@ fn the_exit_code_tells_how_it_ended() {
             &["check", "policy.yaml"][..],
             "",
             0,
-            "0 errors, 0 warnings in 1 policy of 1 file",
+            "0 errors, 0 warnings, 2 notes in 1 policy of 1 file",
             "",
         ),
         (
@@ -50,28 +52,28 @@ fn the_exit_code_tells_how_it_ended() {
             &["check", "policy.yaml", "twice.yaml"],
             "",
             1,
-            "1 error, 0 warnings in 2 policies",
+            "1 error, 0 warnings, 2 notes in 2 policies",
             "",
         ),
         (
-            &["check", "doubtful.yaml"],
-            "",
-            0,
-            "0 errors, 3 warnings",
-            "",
-        ),
-        (
-            &["check", "--deny-warnings", "doubtful.yaml"],
+            &["check", "mistaken.yaml"],
             "",
             1,
             "0 errors, 3 warnings",
             "",
         ),
         (
-            &["check", "--deny-warnings", "policy.yaml"],
+            &["check", "--allow-warnings", "mistaken.yaml"],
             "",
             0,
-            "0 errors",
+            "0 errors, 3 warnings",
+            "",
+        ),
+        (
+            &["check", "--allow-warnings", "twice.yaml"],
+            "",
+            1,
+            "1 error",
             "",
         ),
         (
@@ -161,7 +163,7 @@ fn every_shell_has_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = run(&["completions", shell], "");
         assert_eq!(ran.code, 0);
-        assert!(ran.stdout.contains("deny-warnings"), "{shell}");
+        assert!(ran.stdout.contains("allow-warnings"), "{shell}");
     }
     assert_eq!(run(&["completions", "csh"], "").code, 2);
 }

@@ -1,10 +1,11 @@
 //! `jobgate check`
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Format, Output, style};
 use crate::source::{self, Loaded};
+use jobgate::policy::Severity;
 use miette::NamedSource;
 use std::fmt;
 use std::io::Write as _;
@@ -22,9 +23,9 @@ pub(crate) struct CheckArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Take warnings for errors: they make the exit code 1
+    /// Let warnings pass: only errors make the exit code 1
     #[arg(long)]
-    deny_warnings: bool,
+    allow_warnings: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -33,15 +34,18 @@ Examples:
     jobgate check policy.yaml
 
   Check all policies in the gateways' configurations, as a CI job would:
-    jobgate check --deny-warnings kong.yml envoy.yaml
+    jobgate check kong.yml envoy.yaml
 
   Check what a template makes:
     helm template . --show-only templates/policy.yaml | jobgate check -
 
+  Ask only whether the gateway would take it:
+    jobgate check --allow-warnings policy.yaml
+
   List the places only:
     jobgate check --format plain kong.yml | cut -d: -f1-3
 
-Exit codes: 0 nothing is wrong, 1 there are findings, 2 wrong usage, 3 a file can't be read or holds no policy";
+Exit codes: 0 nothing is wrong (notes count for nothing), 1 there are errors or warnings, 2 wrong usage, 3 a file can't be read or holds no policy";
 
 impl CheckArgs {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
@@ -89,7 +93,7 @@ impl CheckArgs {
             }
         }
         output.flush()?;
-        Ok(tally.exit(self.deny_warnings))
+        Ok(tally.exit(self.allow_warnings))
     }
 }
 
@@ -103,13 +107,18 @@ fn diagnose(loaded: &Loaded) -> Vec<Diagnostic> {
     for policy in &loaded.policies {
         let doubts = policy.doubts.iter();
         diagnostics.extend(doubts.map(|doubt| Diagnostic::two_ways(&policy.place, doubt)));
-        if let Err(errors) = policy.compile() {
-            diagnostics.extend(
-                errors
-                    .0
-                    .iter()
-                    .map(|error| Diagnostic::config_invalid(policy, &loaded.file, error)),
-            );
+        let file = &loaded.file;
+        match policy.compile() {
+            Ok(compiled) => {
+                let findings = compiled.findings().into_iter();
+                diagnostics
+                    .extend(findings.map(|finding| Diagnostic::finding(policy, file, finding)));
+            }
+            Err(errors) => {
+                let errors = errors.0.iter();
+                diagnostics
+                    .extend(errors.map(|error| Diagnostic::config_invalid(policy, file, error)));
+            }
         }
     }
     diagnostics.sort_by_key(|each| each.span.start);
@@ -121,6 +130,7 @@ fn diagnose(loaded: &Loaded) -> Vec<Diagnostic> {
 struct Tally {
     errors: usize,
     warnings: usize,
+    notes: usize,
     policies: usize,
     files: usize,
     /// Files that could not be looked at.
@@ -135,14 +145,15 @@ impl Tally {
             match each.severity {
                 Severity::Error => self.errors += 1,
                 Severity::Warning => self.warnings += 1,
+                Severity::Note => self.notes += 1,
             }
         }
     }
 
-    fn exit(&self, deny_warnings: bool) -> Exit {
+    fn exit(&self, allow_warnings: bool) -> Exit {
         if self.failed > 0 {
             Exit::CouldNotRun
-        } else if self.errors > 0 || (deny_warnings && self.warnings > 0) {
+        } else if self.errors > 0 || (self.warnings > 0 && !allow_warnings) {
             Exit::No
         } else {
             Exit::Yes
@@ -157,9 +168,10 @@ impl fmt::Display for Tally {
         };
         write!(
             f,
-            "{}, {} in {} of {}",
+            "{}, {}, {} in {} of {}",
             counted(self.errors, "error", "errors"),
             counted(self.warnings, "warning", "warnings"),
+            counted(self.notes, "note", "notes"),
             counted(self.policies, "policy", "policies"),
             counted(self.files, "file", "files"),
         )?;
