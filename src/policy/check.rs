@@ -10,6 +10,7 @@ mod rules;
 mod tests;
 
 use super::compiled::{Audit, ClientDetail, Detail, HeaderNames, Mode, Policy};
+use super::index::Index;
 use super::raw::{RawAudit, RawClient, RawDetail, RawHeaders, RawMode, RawPolicy, RawToken};
 use crate::hex::hex;
 use crate::json;
@@ -165,7 +166,11 @@ impl Checker {
         let rules = self.rules(raw.rules, &roles, issuers.as_deref());
         let cache = self.cache(raw.cache);
         let revocations = self.revocations(raw.revocations, issuers.as_deref());
+        if !self.errors.is_empty() {
+            return None;
+        }
         Some(Policy {
+            index: Index::new(&rules, &roles.roles, &roles.order),
             mode: match raw.mode {
                 RawMode::Enforce => Mode::Enforce,
                 RawMode::Shadow => Mode::Shadow,

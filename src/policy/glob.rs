@@ -4,6 +4,10 @@
 //! stays within a segment and `**` crosses segments. There are no regular expressions: half-anchored ones
 //! are how others were walked around.
 
+mod literal;
+
+pub(super) use literal::Literal;
+
 use crate::request::visible_escape;
 
 /// The longest pattern, in bytes.

@@ -15,6 +15,7 @@ mod facts;
 mod glob;
 mod host_glob;
 mod identity;
+mod index;
 mod matcher;
 mod pin;
 mod preset;
