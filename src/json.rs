@@ -5,7 +5,7 @@
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// Levels of nesting accepted; tokens and policies need a handful.
 const MAX_DEPTH: u8 = 16;
@@ -118,7 +118,8 @@ pub(crate) fn canonical(value: &Value, out: &mut String) {
                 if nth > 0 {
                     out.push(',');
                 }
-                out.push_str(&Value::from(name.as_str()).to_string());
+                // Writing to a String cannot fail.
+                _ = write!(out, "{}", Value::from(name.as_str()));
                 out.push(':');
                 canonical(value, out);
             }
@@ -134,7 +135,7 @@ pub(crate) fn canonical(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        scalar => out.push_str(&scalar.to_string()),
+        scalar => _ = write!(out, "{scalar}"),
     }
 }
 

@@ -12,6 +12,7 @@ mod tests;
 
 use super::claim_name::ClaimName;
 use super::compiled::{Audit, ClientDetail, Detail, HeaderNames, Issuer, Mode, Policy, Role, Rule};
+use super::index::Index;
 use super::raw::{RawAudit, RawClient, RawDetail, RawHeaders, RawMode, RawPolicy, RawToken};
 use super::when::When;
 use crate::hex::hex;
@@ -179,7 +180,11 @@ impl Checker {
         let revocations = self.revocations(raw.revocations, issuers.as_deref());
         let claims_read = claims_read(issuers.as_deref().unwrap_or_default(), &roles.roles, &rules);
         let limits = self.limits(raw.limits, &roles, &rules, &mut headers);
+        if !self.errors.is_empty() {
+            return None;
+        }
         Some(Policy {
+            index: Index::new(&rules, &roles.roles, &roles.order),
             mode: match raw.mode {
                 RawMode::Enforce => Mode::Enforce,
                 RawMode::Shadow => Mode::Shadow,

@@ -6,6 +6,7 @@ use super::facts::Needs;
 use super::glob::PathGlob;
 use super::host_glob::HostGlob;
 use super::identity::{Identity, IdentityField};
+use super::index::Index;
 use super::matcher::ClaimTest;
 use super::schedule::Schedule;
 use super::when::When;
@@ -46,6 +47,8 @@ pub struct Policy {
     pub revocations: RevocationPolicy,
     /// How often jobs are let through, sorted by id.
     pub limits: Vec<Limit>,
+    /// Finds the rules and roles that a request is about.
+    pub(super) index: Index,
 }
 
 impl Policy {

@@ -36,7 +36,7 @@ pub(super) struct Subject<'a> {
     /// The issuer, by its place in the policy.
     pub(super) issuer: usize,
     pub(super) claims: &'a Claims,
-    /// The job's roles, by their places in the policy.
+    /// The job's roles, by their places in the policy, in order.
     pub(super) roles: &'a [usize],
     pub(super) facts: &'a Facts<'a>,
 }
@@ -124,7 +124,10 @@ impl Condition<'_> {
                             && glob.matches_unescaped(facts.path.unescaped()))
                 })
                 .into(),
-            Self::Roles(roles) => roles.iter().any(|role| subject.roles.contains(role)).into(),
+            Self::Roles(roles) => roles
+                .iter()
+                .any(|role| subject.roles.binary_search(role).is_ok())
+                .into(),
             Self::Claim(name, test) => test.truth(name.find(subject.claims)),
             Self::Schedule(schedule) => schedule.covers(facts.now).into(),
             Self::When(when) => {

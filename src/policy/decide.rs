@@ -2,9 +2,10 @@
 //! rules never matters.
 
 use super::claim_name::ClaimName;
-use super::compiled::{ClaimSet, Effect, Policy, Replay, Role, Rule};
+use super::compiled::{ClaimSet, Effect, Policy, Replay, Rule};
 use super::condition::{Condition, Subject, Truth};
 use super::facts::Facts;
+use super::index::Find;
 use crate::reason::{Reason, Refusal};
 use crate::token::{Claims, VerifiedToken};
 
@@ -149,11 +150,21 @@ impl Policy {
     /// Whether the claims are true is not asked: that is for [`Self::decide`], which takes the proof.
     #[must_use]
     pub fn weigh(&self, issuer: usize, claims: &Claims, facts: &Facts<'_>) -> Verdict {
+        self.weigh_with(&self.index, issuer, claims, facts)
+    }
+
+    pub(super) fn weigh_with(
+        &self,
+        find: &impl Find,
+        issuer: usize,
+        claims: &Claims,
+        facts: &Facts<'_>,
+    ) -> Verdict {
         let may_pass = self
             .issuers
             .get(issuer)
             .is_some_and(|issuer| issuer.required.first_failing(claims).is_none());
-        let roles = self.held_roles(claims);
+        let roles = find.roles(self, claims);
         let subject = Subject {
             policy: self,
             issuer,
@@ -164,7 +175,7 @@ impl Policy {
         let mut allowed: Option<(usize, Replay)> = None;
         let (mut shadow_allows, mut shadow_denies) = (Vec::new(), Vec::new());
         let mut lacks_certificate = false;
-        for (place, rule) in self.candidates(&subject) {
+        for (place, rule) in self.at(find.candidates(&subject)) {
             let outcome = rule.outcome(&subject);
             match (rule.effect, outcome) {
                 (Effect::Deny, Outcome::Fails(_)) => {}
@@ -196,9 +207,8 @@ impl Policy {
                     }
                 }
                 (Effect::Allow, Outcome::Fails(condition) | Outcome::Uncertain(condition, _)) => {
-                    lacks_certificate |= !rule.shadow
-                        && matches!(condition, Condition::Certificate(_))
-                        && rule.holds_but_for_certificate(&subject);
+                    lacks_certificate |=
+                        !rule.shadow && matches!(condition, Condition::Certificate(_));
                 }
             }
         }
@@ -211,7 +221,7 @@ impl Policy {
             None => Verdict::Deny(Denial {
                 rule: None,
                 uncertain: None,
-                mismatches: self.mismatches(&subject),
+                mismatches: self.mismatches(find, &subject),
                 roles,
                 // On trial too, a deny wins.
                 shadow: if shadow_denies.is_empty() {
@@ -224,31 +234,20 @@ impl Policy {
         }
     }
 
-    /// The rules that may match, by their places; every rule that is left out fails a condition.
-    fn candidates<'p>(
-        &'p self,
-        _: &Subject<'_>,
-    ) -> impl Iterator<Item = (usize, &'p Rule)> + use<'p> {
-        self.rules.iter().enumerate()
+    /// The rules at these places.
+    fn at(&self, places: impl IntoIterator<Item = usize>) -> impl Iterator<Item = (usize, &Rule)> {
+        let rule = |place| Some((place, self.rules.get(place)?));
+        places.into_iter().filter_map(rule)
     }
 
     /// All roles that a job has, by their places, in order.
     pub(super) fn held_roles(&self, claims: &Claims) -> Vec<usize> {
-        let mut held: Vec<usize> = Vec::new();
-        for place in &self.role_order {
-            if let Some(role) = self.roles.get(*place)
-                && role.is_held(claims, &held)
-            {
-                held.push(*place);
-            }
-        }
-        held.sort_unstable();
-        held
+        self.index.roles(self, claims)
     }
 
     /// What kept the allow rules from matching: a condition on all tokens of the issuer, else those of the
     /// rules that are about such a request if there are any, else of all.
-    fn mismatches(&self, subject: &Subject<'_>) -> Vec<Mismatch> {
+    fn mismatches(&self, find: &impl Find, subject: &Subject<'_>) -> Vec<Mismatch> {
         if let Some(missed) = self.missed_requirement(subject.issuer, subject.claims) {
             return vec![missed];
         }
@@ -261,7 +260,9 @@ impl Policy {
             let mut scope = rule.conditions().filter(Condition::is_scope);
             scope.all(|condition| condition.holds(rule.effect, subject) == Truth::Yes)
         };
-        let mut found: Vec<Mismatch> = allows()
+        let mut found: Vec<Mismatch> = self
+            .at(find.about(subject))
+            .map(|(_, rule)| rule)
             .filter(is_about)
             .flat_map(|rule| self.failed(rule, subject))
             .take(MAX_MISMATCHES)
@@ -333,16 +334,6 @@ impl Policy {
     }
 }
 
-impl Role {
-    /// `held` are the roles that come before this one in [`Policy::role_order`].
-    fn is_held(&self, claims: &Claims, held: &[usize]) -> bool {
-        self.any_of.iter().any(|set| {
-            (set.roles.is_empty() || set.roles.iter().any(|role| held.contains(role)))
-                && set.claims.first_failing(claims).is_none()
-        })
-    }
-}
-
 /// How a rule's conditions stand.
 pub(super) enum Outcome<'r> {
     /// All hold.
@@ -359,19 +350,15 @@ impl Rule {
         self.issuers.is_empty() || self.issuers.contains(&issuer)
     }
 
-    /// Whether all else that it asks for is there.
-    fn holds_but_for_certificate(&self, subject: &Subject<'_>) -> bool {
-        self.conditions().all(|condition| {
-            matches!(condition, Condition::Certificate(_))
-                || condition.holds(self.effect, subject) == Truth::Yes
-        })
-    }
-
-    /// How its conditions stand: the first that fails, else the first that can't be told.
+    /// How its conditions stand: the first that fails, else the first that can't be told. The certificate fails an
+    /// allow rule only if all else holds.
     pub(super) fn outcome(&self, subject: &Subject<'_>) -> Outcome<'_> {
         let mut outcome = Outcome::Holds;
         for condition in self.conditions() {
             match (condition.holds(self.effect, subject), &outcome) {
+                (Truth::No, Outcome::Uncertain(..))
+                    if self.effect == Effect::Allow
+                        && matches!(condition, Condition::Certificate(_)) => {}
                 (Truth::No, _) => return Outcome::Fails(condition),
                 (Truth::Unknown(why), Outcome::Holds) => {
                     outcome = Outcome::Uncertain(condition, why.into_owned());

@@ -5,6 +5,9 @@
 //! are how others were walked around.
 
 mod compare;
+mod literal;
+
+pub(super) use literal::Literal;
 
 use crate::request::visible_escape;
 

@@ -16,6 +16,7 @@ mod facts;
 mod glob;
 mod host_glob;
 mod identity;
+mod index;
 mod matcher;
 mod nearest;
 mod pin;

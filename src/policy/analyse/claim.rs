@@ -103,7 +103,7 @@ impl<'p> Claim<'p> {
             }
             let globs = test.matches.as_ref();
             if let Some(texts) =
-                globs.and_then(|globs| globs.iter().map(ClaimGlob::literal).collect())
+                globs.and_then(|globs| globs.iter().map(ClaimGlob::only_value).collect())
             {
                 add(texts, true);
             }

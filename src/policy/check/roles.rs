@@ -89,60 +89,70 @@ impl Checker {
     /// Each role after those that it includes. Roles that include each other are an error: nobody could say
     /// who has them.
     fn role_order(&mut self, roles: &[Role]) -> Vec<usize> {
-        let mut order: Vec<usize> = Vec::new();
-        let mut is_placed = vec![false; roles.len()];
-        let mut left: Vec<usize> = (0..roles.len()).collect();
-        while !left.is_empty() {
-            let before = left.len();
-            left.retain(|place| {
-                let includes = roles.get(*place).into_iter().flat_map(|role| &role.any_of);
-                let mut includes = includes.flat_map(|set| &set.roles);
-                let is_ready = includes.all(|role| is_placed.get(*role).copied().unwrap_or(true));
-                if let Some(placed) = is_placed.get_mut(*place).filter(|_| is_ready) {
-                    *placed = true;
-                    order.push(*place);
-                }
-                !is_ready
+        // How many of a role's inclusions wait for their place in the order, and who waits for each role.
+        let mut open: Vec<usize> = Vec::new();
+        let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); roles.len()];
+        for (place, role) in roles.iter().enumerate() {
+            let waits = included(role).filter_map(|included| {
+                waiting.get_mut(included)?.push(place);
+                Some(())
             });
-            if left.len() == before {
-                if let Some(cycle) = cycle(roles, &left) {
-                    let names: Vec<&str> = cycle
-                        .iter()
-                        .filter_map(|place| roles.get(*place))
-                        .map(|role| role.name.as_str())
-                        .collect();
-                    if let Some(first) = names.first() {
-                        self.error(
-                            format!("roles.{first}"),
-                            format!(
-                                "includes itself: {} -> {first}; take one of these out",
-                                names.join(" -> ")
-                            ),
-                        );
+            open.push(waits.count());
+        }
+        let is_free = |(place, open): (usize, &usize)| (*open == 0).then_some(place);
+        let mut order: Vec<usize> = open.iter().enumerate().filter_map(is_free).collect();
+        let mut next = 0;
+        while let Some(&place) = order.get(next) {
+            next = next.saturating_add(1);
+            for by in waiting.get(place).into_iter().flatten() {
+                if let Some(open) = open.get_mut(*by) {
+                    *open = open.saturating_sub(1);
+                    if *open == 0 {
+                        order.push(*by);
                     }
                 }
-                break;
             }
+        }
+        let names: Vec<&str> = cycle(roles, &open)
+            .iter()
+            .filter_map(|place| roles.get(*place))
+            .map(|role| role.name.as_str())
+            .collect();
+        if let Some(first) = names.first() {
+            self.error(
+                format!("roles.{first}"),
+                format!(
+                    "includes itself: {} -> {first}; take one of these out",
+                    names.join(" -> ")
+                ),
+            );
         }
         order
     }
 }
 
-/// A cycle among roles that can't be ordered: from the first of them along the first role each includes that
-/// can't be ordered either, until one comes again.
-fn cycle(roles: &[Role], left: &[usize]) -> Option<Vec<usize>> {
+/// The roles that a role includes, one for each time that it does.
+fn included(role: &Role) -> impl Iterator<Item = usize> {
+    role.any_of.iter().flat_map(|set| set.roles.iter().copied())
+}
+
+/// A cycle among the roles that have open inclusions: from the first of them along the first role each
+/// includes that has some too, until one comes again. Nothing if no role has any.
+fn cycle(roles: &[Role], open: &[usize]) -> Vec<usize> {
+    let is_open = |place: &usize| open.get(*place).is_some_and(|open| *open > 0);
     let mut way: Vec<usize> = Vec::new();
-    let mut at = *left.first()?;
-    loop {
-        if let Some(start) = way.iter().position(|seen| *seen == at) {
-            return Some(way.split_off(start));
+    let mut turns = vec![None; roles.len()];
+    let mut at = (0..roles.len()).find(is_open);
+    while let Some(place) = at {
+        match turns.get_mut(place) {
+            Some(Some(turn)) => return way.split_off(*turn),
+            Some(turn) => *turn = Some(way.len()),
+            None => break,
         }
-        way.push(at);
-        at = *roles
-            .get(at)?
-            .any_of
-            .iter()
-            .flat_map(|set| &set.roles)
-            .find(|role| left.contains(role))?;
+        way.push(place);
+        at = roles
+            .get(place)
+            .and_then(|role| included(role).find(is_open));
     }
+    Vec::new()
 }

@@ -186,3 +186,59 @@ fn every_preset_has_its_provider_in_it() {
         assert!((issuer.max_lifetime.as_secs_f64() / 3_600.0 - hours).abs() < 1e-9);
     }
 }
+
+#[test]
+fn each_role_comes_after_those_that_it_includes_and_a_cycle_is_named() {
+    let policy = |roles: &[(String, Vec<String>)]| {
+        let set = |included: &Vec<String>| match included.as_slice() {
+            [] => json!({ "claims": { "a": "x" } }),
+            _ => json!({ "roles": included }),
+        };
+        let roles: serde_json::Map<_, _> = roles
+            .iter()
+            .map(|(name, included)| (name.clone(), set(included)))
+            .collect();
+        let issuer =
+            json!({ "issuer": "https://ci.example", "audience": "a", "algorithms": ["RS256"] });
+        let document = json!({ "issuers": [issuer], "roles": roles, "rules": [] });
+        Policy::from_json(document.to_string().as_bytes())
+    };
+    // Each includes the next by name, and the last nothing: the order is the reverse of theirs by name.
+    let name = |nth: usize| format!("r{nth:04}");
+    let mut chain: Vec<_> = (0..2_000)
+        .map(|nth| (name(nth), vec![name(nth + 1)]))
+        .collect();
+    chain.push((name(2_000), Vec::new()));
+    let chained = policy(&chain).unwrap();
+    assert!(chained.role_order.iter().rev().copied().eq(0..2_001));
+
+    let roles = |text: &[(&str, &[&str])]| -> Vec<(String, Vec<String>)> {
+        let owned = |names: &[&str]| names.iter().copied().map(String::from).collect();
+        text.iter()
+            .map(|(name, included)| ((*name).into(), owned(included)))
+            .collect()
+    };
+    for (roles, expected) in [
+        (
+            roles(&[("a", &["a"])]),
+            "roles.a: includes itself: a -> a; take one of these out",
+        ),
+        (
+            roles(&[
+                ("a", &["d"]),
+                ("b", &["d", "c", "c"]),
+                ("c", &["e", "b"]),
+                ("d", &[]),
+                ("e", &["d"]),
+            ]),
+            "roles.b: includes itself: b -> c -> b; take one of these out",
+        ),
+        (
+            // The first that can't be ordered leads into the cycle and is not in it.
+            roles(&[("a", &["c"]), ("b", &["c"]), ("c", &["b"])]),
+            "roles.c: includes itself: c -> b -> c; take one of these out",
+        ),
+    ] {
+        assert_eq!(policy(&roles).unwrap_err().to_string(), expected);
+    }
+}

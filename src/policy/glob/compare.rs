@@ -20,7 +20,7 @@ impl ClaimGlob {
 
     /// The only value that it covers, if it has no wildcard.
     #[must_use]
-    pub(in crate::policy) fn literal(&self) -> Option<&str> {
+    pub(in crate::policy) fn only_value(&self) -> Option<&str> {
         let mut tokens = self.0.tokens.iter();
         tokens
             .all(|token| matches!(token, Token::Char(_)))
