@@ -17,6 +17,7 @@ mod glob;
 mod host_glob;
 mod identity;
 mod matcher;
+mod mention;
 mod nearest;
 mod pin;
 mod preset;
