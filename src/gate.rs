@@ -108,6 +108,12 @@ pub struct Decision<'p> {
     pub method: String,
     /// The request's path, if it has one normal form.
     pub path: Result<NormalPath, PathAmbiguous>,
+    /// The host that it is for, in its normal form, if it has one.
+    pub host: Option<String>,
+    /// The gateway's own name for the service or cluster, as [`Request::service`].
+    pub service: Option<String>,
+    /// What the connection's client has proven, as [`Request::certificate`].
+    pub certificate: ClientCertificate,
     /// The proven token.
     pub token: Option<VerifiedToken>,
     /// What the token says its issuer is, where that was not proven.
@@ -165,6 +171,9 @@ impl<'p> Decision<'p> {
             policy,
             method: String::new(),
             path: Err(PathAmbiguous("there is no request")),
+            host: None,
+            service: None,
+            certificate: ClientCertificate::default(),
             token: None,
             claimed_issuer: None,
             outcome: Err(refusal.into()),
@@ -179,6 +188,9 @@ impl<'p> Decision<'p> {
     pub fn about(mut self, request: Request<'_>) -> Self {
         self.method = String::from_utf8_lossy(request.method).into_owned();
         self.path = NormalPath::parse(request.target);
+        self.host = request.host.and_then(normalise_host);
+        self.service = request.service.map(str::to_owned);
+        self.certificate = request.certificate.clone();
         self
     }
 
@@ -258,11 +270,10 @@ pub fn judge<'p>(
                 .check_revoked(&token, policy, shared, now)
                 .map_err(Refused::from)
                 .and_then(|()| {
-                    let host = request.host.and_then(normalise_host);
                     let facts = Facts {
                         method: &decision.method,
                         path,
-                        host: host.as_deref(),
+                        host: decision.host.as_deref(),
                         route: request.route,
                         service: request.service,
                         certificate: request.certificate,

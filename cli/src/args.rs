@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{check, completions, explain, schema, test};
+use crate::commands::{check, completions, diff, explain, schema, suggest, test};
 use crate::output::Format;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     Explain(Box<explain::ExplainArgs>),
     Test(test::TestArgs),
+    Diff(diff::DiffArgs),
+    Suggest(suggest::SuggestArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }

@@ -6,13 +6,16 @@
 mod args;
 mod commands;
 mod diagnostic;
+mod difference;
 mod evaluate;
 mod exit;
 mod explanation;
 mod failure;
 mod output;
 mod policy_tests;
+mod records;
 mod source;
+mod suggestion;
 
 use args::{Args, Command};
 use clap::Parser as _;
@@ -27,6 +30,8 @@ fn main() -> ExitCode {
         Command::Check(args) => args.run(&mut output),
         Command::Explain(args) => args.run(&mut output),
         Command::Test(args) => args.run(&mut output),
+        Command::Diff(args) => args.run(&mut output),
+        Command::Suggest(args) => args.run(&mut output),
         Command::Schema(args) => args.run(&mut output),
         Command::Completions(args) => args.run(&mut output),
     };

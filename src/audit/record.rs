@@ -3,7 +3,7 @@
 use super::escape::{ascii_json, clipped};
 use crate::gate::Decision;
 use crate::limit::State;
-use crate::policy::{Detail, Mismatch, Mode, Policy};
+use crate::policy::{ClientCertificate, Detail, Mismatch, Mode, Policy};
 use crate::token::Claims;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,7 +17,7 @@ const VALUE: usize = 200;
 const PART: usize = 100;
 
 /// The same for the names of all roles together.
-const ROLES: usize = 300;
+const ROLES: usize = 200;
 
 /// What a whole record takes at most, below nginx's limit and with room for what nginx puts around it.
 const LINE: usize = 3_900;
@@ -49,6 +49,11 @@ struct Record<'a> {
     policy: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<Cow<'a, str>>,
+    /// Known where the policy's conditions look at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "str::is_empty")]
     method: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +79,33 @@ struct Record<'a> {
     /// How many of them did not fit.
     #[serde(skip_serializing_if = "is_zero")]
     claims_left_out: usize,
+    /// Known where the policy's conditions look at it, and there if it fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<Certificate>,
+}
+
+/// What the gateway told of the client's certificate.
+#[derive(Serialize)]
+struct Certificate {
+    verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri_san: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns_san: Option<String>,
+}
+
+impl Certificate {
+    fn new(known: &ClientCertificate) -> Option<Self> {
+        let short = |text: &Option<String>| Some(clipped(text.as_ref()?, PART).into_owned());
+        Some(Self {
+            verified: known.verified?,
+            subject: short(&known.subject),
+            uri_san: short(&known.uri_san),
+            dns_san: short(&known.dns_san),
+        })
+    }
 }
 
 #[expect(
@@ -169,6 +201,11 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
         trial: trial(decision),
         policy: policy.map(|policy| policy.digest.as_str()),
         route: route.map(|route| clipped(route, VALUE)),
+        service: decision
+            .service
+            .as_deref()
+            .map(|service| clipped(service, PART)),
+        host: decision.host.as_deref().map(|host| clipped(host, PART)),
         method: clipped(&decision.method, PART),
         path: decision
             .path
@@ -199,7 +236,9 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
         limits: limited(decision),
         claims: Map::new(),
         claims_left_out: 0,
+        client_certificate: None,
     };
+    record.add_certificate(&decision.certificate);
     if let (Some(policy), Some(claims), Detail::Claims) = (policy, claims, detail) {
         record.add_claims(policy, claims);
     }
@@ -217,6 +256,14 @@ fn written(value: &impl Serialize) -> usize {
 }
 
 impl Record<'_> {
+    /// Adds what is known of the client's certificate, if the line has room for it.
+    fn add_certificate(&mut self, known: &ClientCertificate) {
+        self.client_certificate = Certificate::new(known);
+        if self.client_certificate.is_some() && written(self) > LINE {
+            self.client_certificate = None;
+        }
+    }
+
     /// Adds the claims that the policy looks at, as far as the line has room for them.
     fn add_claims(&mut self, policy: &Policy, claims: &Claims) {
         let mut left = LINE.saturating_sub(written(self));

@@ -2,7 +2,7 @@
 
 use super::{Answer, answer, record};
 use crate::gate::{Decision, DecisionId, Request, State, judge};
-use crate::policy::Policy;
+use crate::policy::{ClientCertificate, Policy};
 use crate::reason::{Reason, Refusal};
 use crate::request::HeaderMap;
 use crate::shared_data::NoSharedData;
@@ -35,7 +35,19 @@ fn hostile(policy: &Policy) -> (String, Answer<'_>) {
         .into_iter()
         .collect();
     let target = format!("/{}?query=secret-query", "p".repeat(60_000));
-    let request = Request::new(&headers, odd.as_bytes(), target.as_bytes());
+    let certificate = ClientCertificate {
+        verified: Some(true),
+        subject: Some(odd.clone()),
+        uri_san: Some(odd.clone()),
+        dns_san: Some(odd.clone()),
+    };
+    let host = ["label-of-a-host"; 15].join(".");
+    let request = Request {
+        host: Some(host.as_bytes()),
+        service: Some(&odd),
+        certificate: &certificate,
+        ..Request::new(&headers, odd.as_bytes(), target.as_bytes())
+    };
     let now = UnixTime::from_secs(1);
     let id = DecisionId::new(now, 1, 1);
     let mut decision = judge(
@@ -103,11 +115,22 @@ fn a_record_tells_what_the_conditions_looked_at_if_the_policy_says_so() {
         let now = UnixTime::from_secs(1);
         let mut decision =
             Decision::refuse(Some(&policy), refusal, DecisionId::new(now, 1, 1), now);
+        decision.host = Some("deploy.acme.example".into());
+        decision.service = Some("deploy".into());
+        decision.certificate.verified = Some(true);
+        decision.certificate.subject = Some("CN=ci".into());
         let claims = json!({ "organization_slug": "acme", "build_branch": ["a", 1], "other": "x", "sub": null });
         let claims = Claims::new(claims.as_object().unwrap().clone());
         decision.token = Some(VerifiedToken::unproven(claims));
         let record: Value = serde_json::from_str(&record(&decision, None)).unwrap();
         assert_eq!(record["claims"], expected);
+        // What else conditions can look at, for replays.
+        assert_eq!(record["host"], "deploy.acme.example");
+        assert_eq!(record["service"], "deploy");
+        assert_eq!(
+            record["client_certificate"],
+            json!({ "verified": true, "subject": "CN=ci" })
+        );
     }
 }
 

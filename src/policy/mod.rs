@@ -18,6 +18,7 @@ mod host_glob;
 mod identity;
 mod index;
 mod matcher;
+mod mention;
 mod nearest;
 mod pin;
 mod preset;

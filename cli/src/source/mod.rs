@@ -84,37 +84,6 @@ pub(crate) struct Loaded {
     pub(crate) flaws: Vec<(String, Flaw)>,
 }
 
-impl Loaded {
-    /// The one policy of a file, for commands that work on one.
-    ///
-    /// # Errors
-    /// It can't be read, or there are several.
-    #[expect(dead_code, reason = "for commands on one policy")]
-    pub(crate) fn only(&self) -> Result<&LoadedPolicy, Failure> {
-        let name = &self.file.name;
-        if let Some((_, flaw)) = self.flaws.first() {
-            let (line, column) = self.file.line_and_column(flaw.span.start);
-            let message = format!("{name}:{line}:{column}: {}", flaw.message);
-            return Err(Failure::new(message).help(flaw.fix.clone()));
-        }
-        match self.policies.as_slice() {
-            [policy] => Ok(policy),
-            policies => {
-                let places: Vec<_> = policies
-                    .iter()
-                    .map(|policy| policy.place.as_str())
-                    .collect();
-                let message = format!(
-                    "{name} holds {} policies: {}",
-                    places.len(),
-                    places.join(", ")
-                );
-                Err(Failure::new(message).help("put the one that is meant into a file of its own"))
-            }
-        }
-    }
-}
-
 /// One policy of a file.
 #[derive(Debug)]
 pub(crate) struct LoadedPolicy {
@@ -122,10 +91,6 @@ pub(crate) struct LoadedPolicy {
     pub(crate) place: String,
     /// The JSON that the filter is given.
     pub(crate) json: String,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for commands that look into policies")
-    )]
     pub(crate) value: Value,
     /// What tools that carry it to the gateway may read in another way.
     pub(crate) doubts: Vec<Flaw>,
