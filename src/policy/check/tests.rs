@@ -242,3 +242,46 @@ fn each_role_comes_after_those_that_it_includes_and_a_cycle_is_named() {
         assert_eq!(policy(&roles).unwrap_err().to_string(), expected);
     }
 }
+
+/// What would be too long to write down there.
+#[test]
+fn what_is_too_much_is_named_with_its_place_and_the_bound() {
+    let document = |member: &str, value: Value| {
+        let mut document = json!({
+            "issuers": [{ "preset": "buildkite", "audience": "a" }],
+            "rules": [{ "id": "r", "claims": { "organization_slug": "acme" } }],
+        });
+        match member {
+            "claim" => document["rules"][0]["claims"]["build_tag"] = value,
+            "path" => document["rules"][0]["paths"] = json!([value]),
+            other => document[other] = value,
+        }
+        document.to_string()
+    };
+    let limit = |nth: u32| json!({ "id": format!("l{nth}"), "key": ["job_id"], "rate": "1/s" });
+    for (configuration, expected) in [
+        (
+            document("claim", json!({ "matches": "x".repeat(1025) })),
+            "rules[0].claims.build_tag.matches: the pattern has 1025 bytes; at most 1024 are accepted",
+        ),
+        (
+            document("path", json!(format!("/{}", "x".repeat(1024)))),
+            "rules[0].paths[0]: the pattern has 1025 bytes; at most 1024 are accepted",
+        ),
+        (
+            document("claim", json!(1e300)),
+            "rules[0].claims.build_tag: the number is too large to be compared exactly",
+        ),
+        (
+            document("claim", json!(null)),
+            "rules[0].claims.build_tag: invalid type: null, expected a scalar, or an object of equals, not_equals, in, not_in, matches",
+        ),
+        (
+            document("limits", (0..17).map(limit).collect()),
+            "limits: has 17 limits; at most 16 are counted",
+        ),
+    ] {
+        let errors = Policy::from_json(configuration.as_bytes()).unwrap_err();
+        assert_eq!(errors.to_string(), expected);
+    }
+}

@@ -1,6 +1,6 @@
 //! What a decision costs among ten rules and among ten thousand, side by side in one run.
 //!
-//! `cargo run --release --example rules` prints for each way in which rules can differ how long it takes to read
+//! `cargo run --release -p jobgate-harness --example rules` prints for each way in which rules can differ how long it takes to read
 //! the policy, and to decide a request that one of its rules allows and one that none does, also as multiples of
 //! what the same request takes among ten rules.
 
