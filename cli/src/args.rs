@@ -2,8 +2,10 @@
 
 use crate::commands::{check, completions, diff, explain, schema, suggest, test};
 use crate::output::Format;
+use crate::source::STDIN;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
+use std::path::Path;
 
 /// Writes, checks and explains Jobgate policies, on the core that the gateway's filter decides with.
 #[derive(Debug, Parser)]
@@ -34,6 +36,16 @@ pub(crate) fn misuse(message: impl std::fmt::Display) -> ! {
     Args::command()
         .error(ErrorKind::ValueValidation, message)
         .exit()
+}
+
+/// Ends the command if more than one of these files is standard input, which can be read only once.
+pub(crate) fn check_stdin<'a>(files: impl IntoIterator<Item = &'a Path>) {
+    let from_stdin = files.into_iter().filter(|file| file.as_os_str() == STDIN);
+    if from_stdin.count() > 1 {
+        misuse(
+            "standard input is given for several things; give one of them as -, and the others as files",
+        );
+    }
 }
 
 const EXIT_CODES: &str = "\

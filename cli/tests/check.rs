@@ -130,6 +130,8 @@ fn the_exit_code_tells_how_it_ended() {
             "",
             "<stdin>: there is no policy in here",
         ),
+        (&["check", "-", "-"], "", 2, "", "standard input"),
+        (&["check", "/dev/zero"], "", 3, "", "larger than 64 MiB"),
         (&["check", "--help"], "", 0, "kong.yml envoy.yaml", ""),
         (&["--version"], "", 0, "jobgate ", ""),
     ] {

@@ -246,6 +246,21 @@ fn the_exit_code_tells_how_it_ended() {
             "",
             "does not begin with",
         ),
+        (
+            vec!["suggest", "-", "--policy", old, "--audience", "a"],
+            "",
+            2,
+            "",
+            "--audience",
+        ),
+        (vec!["diff", "-", "-"], "", 2, "", "standard input"),
+        (
+            vec!["suggest", "-", "--policy", "-"],
+            "",
+            2,
+            "",
+            "standard input",
+        ),
         (vec!["suggest", "--help"], "", 0, "Exit codes: 0", ""),
     ] {
         let ran = run(&args, stdin);

@@ -1,5 +1,6 @@
 //! `jobgate check`
 
+use crate::args::check_stdin;
 use crate::diagnostic::Diagnostic;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -49,6 +50,7 @@ Exit codes: 0 nothing is wrong (notes count for nothing), 1 there are errors or 
 
 impl CheckArgs {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
+        check_stdin(self.files.iter().map(PathBuf::as_path));
         let mut tally = Tally::default();
         let mut documents = Vec::new();
         for path in &self.files {

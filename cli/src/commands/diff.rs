@@ -1,5 +1,6 @@
 //! `jobgate diff`
 
+use crate::args::check_stdin;
 use crate::difference::{Side, compare, human, plain, replay};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -20,14 +21,14 @@ pub(crate) struct DiffArgs {
     /// The old policy, or a gateway's configuration with one in it; - is standard input
     old: PathBuf,
 
-    /// The new policy
+    /// The new policy; - is standard input
     new: PathBuf,
 
     /// Which policy of each file, where they hold several: its place, or the beginning of it
     #[arg(long = "policy", value_name = "WHERE")]
     place: Option<String>,
 
-    /// Decision records to replay: a gateway's log, or the records alone
+    /// Decision records to replay: a gateway's log, or the records alone; - is standard input
     #[arg(long, value_name = "LOG")]
     requests: Option<PathBuf>,
 
@@ -60,6 +61,8 @@ Exit codes: 0 no difference found, 1 differences, 2 wrong usage, 3 it could not 
 
 impl DiffArgs {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
+        let files = [&self.old, &self.new].into_iter().chain(&self.requests);
+        check_stdin(files.map(PathBuf::as_path));
         let (old_file, new_file) = (source::load(&self.old)?, source::load(&self.new)?);
         let place = self.place.as_deref();
         let (old_json, new_json) = (old_file.choose(place)?, new_file.choose(place)?);

@@ -1,6 +1,6 @@
 //! `jobgate explain`
 
-use crate::args::misuse;
+use crate::args::{check_stdin, misuse};
 use crate::evaluate::{
     self, Answer, Certificate, Decision, EXAMPLES as PRESETS, Job, Question, Request, evaluate,
 };
@@ -123,24 +123,29 @@ struct RequestArgs {
 const EXAMPLES: &str = "\
 Examples:
   Why was this job refused? The token comes from a file, from standard input or from the environment:
-    jobgate explain policy.yaml --token @token.jwt --method POST --path /deploy/production/eu
+    jobgate explain policy.yaml --token @token.jwt \\
+      --method POST --path /deploy/production/eu
     buildkite-agent oidc request-token --audience https://deploy.acme.example |
       jobgate explain policy.yaml --token - --path /deploy/production/eu
     JOBGATE_TOKEN=... jobgate explain policy.yaml --path /deploy/production/eu
 
   The signature too:
     curl -s https://agent.buildkite.com/.well-known/jwks > jwks.json
-    jobgate explain policy.yaml --token @token.jwt --jwks jwks.json --path /deploy/production/eu
+    jobgate explain policy.yaml --token @token.jwt --jwks jwks.json \\
+      --path /deploy/production/eu
 
   May the nightly pipeline deploy on a Friday evening? No token needed:
-    jobgate explain policy.yaml --like buildkite --claim pipeline_slug=nightly --claim build_branch=main \\
+    jobgate explain policy.yaml --like buildkite \\
+      --claim pipeline_slug=nightly --claim build_branch=main \\
       --method POST --path /deploy/production/eu --at 2026-11-20T17:00:00Z
 
   One of the policies in Kong's configuration:
-    jobgate explain kong.yml --policy 'services[0]' --claims claims.yaml --path /deploy
+    jobgate explain kong.yml --policy 'services[0]' \\
+      --claims claims.yaml --path /deploy
 
   In a script:
-    jobgate explain policy.yaml --claims claims.yaml --path /deploy --format json | jq -r .reason
+    jobgate explain policy.yaml --claims claims.yaml --path /deploy \\
+      --format json | jq -r .reason
 
 Exit codes: 0 allowed, 1 denied, 2 wrong usage, 3 a file can't be read or the policy has errors";
 
@@ -206,23 +211,14 @@ impl ExplainArgs {
     }
 
     fn check_stdin(&self) {
-        let paths = [
-            Some(&self.policy),
-            self.job.claims.as_ref(),
-            self.jwks.as_ref(),
-            self.revocations.as_ref(),
+        let files = [
+            Some(self.policy.as_path()),
+            self.job.claims.as_deref(),
+            self.jwks.as_deref(),
+            self.revocations.as_deref(),
+            self.job.token.as_deref().map(Path::new),
         ];
-        let from_stdin = paths
-            .into_iter()
-            .flatten()
-            .filter(|path| path.as_os_str() == STDIN)
-            .count()
-            + usize::from(self.job.token.as_deref() == Some(STDIN));
-        if from_stdin > 1 {
-            misuse(
-                "standard input is given for several things; give one of them as -, and the others as files",
-            );
-        }
+        check_stdin(files.into_iter().flatten());
     }
 
     fn check_rules(&self, policy: &Policy) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! `jobgate suggest`
 
+use crate::args::check_stdin;
 use crate::difference::counted;
 use crate::evaluate::printable;
 use crate::exit::Exit;
@@ -37,7 +38,12 @@ pub(crate) struct SuggestArgs {
     policy: Option<PathBuf>,
 
     /// Which policy of that file, where it holds several: its place, or the beginning of it
-    #[arg(long = "policy-at", value_name = "WHERE", requires = "policy")]
+    #[arg(
+        long = "policy-at",
+        value_name = "WHERE",
+        requires = "policy",
+        conflicts_with = "preset"
+    )]
     place: Option<String>,
 
     /// Begin with a policy for this provider: buildkite, gitlab, github or circleci
@@ -45,11 +51,21 @@ pub(crate) struct SuggestArgs {
     preset: Option<String>,
 
     /// The audience of that policy
-    #[arg(long, value_name = "AUDIENCE", requires = "preset")]
+    #[arg(
+        long,
+        value_name = "AUDIENCE",
+        requires = "preset",
+        conflicts_with = "policy"
+    )]
     audience: Option<String>,
 
     /// The issuer of that policy, if it is not the provider's own
-    #[arg(long, value_name = "ISSUER", requires = "preset")]
+    #[arg(
+        long,
+        value_name = "ISSUER",
+        requires = "preset",
+        conflicts_with = "policy"
+    )]
     issuer: Option<String>,
 
     /// Don't ask for this
@@ -72,18 +88,22 @@ pub(crate) struct SuggestArgs {
 const EXAMPLES: &str = "\
 Examples:
   Write a first policy from a week in shadow mode:
-    jobgate suggest error.log --preset buildkite --audience https://deploy.acme.example > policy.yaml
+    jobgate suggest error.log --preset buildkite \\
+      --audience https://deploy.acme.example > policy.yaml
 
   Allow what jobs do, with the issuers and deny rules of a policy that is there:
     jobgate suggest error.log --policy policy.yaml
 
   Don't ask for branches, and allow all of a service's artifacts where some were seen:
-    jobgate suggest error.log --policy policy.yaml --any branch --path '/artifacts/web/*'
+    jobgate suggest error.log --policy policy.yaml --any branch \\
+      --path '/artifacts/web/*'
 
 Exit codes: 0 all that was asked for is allowed, 1 some was left out or `jobgate check` has warnings, 2 wrong usage, 3 there is no policy";
 
 impl SuggestArgs {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
+        let files = [&self.records].into_iter().chain(&self.policy);
+        check_stdin(files.map(PathBuf::as_path));
         let base = self.base()?;
         let options = Options {
             any: self.any.clone(),

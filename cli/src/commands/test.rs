@@ -47,14 +47,14 @@ pub(crate) struct TestArgs {
 
 const EXAMPLES: &str = "\
 A file of tests:
-  policy: policy.yaml          # relative to this file; with policy_at, a gateway's configuration
+  policy: policy.yaml          # relative to this file
   defaults:
-    like: buildkite            # an example job's claims: buildkite, circleci, github or gitlab
-    request: { method: POST }
+    like: buildkite            # the claims of an example job of this provider
+    request: { method: POST, at: \"2026-11-18T10:00:00Z\" }
   tests:
     - name: main deploys to production
       claims: { pipeline_slug: deploy-web, build_branch: main }
-      request: { path: /deploy/production/eu, at: \"2026-11-20T17:00:00Z\" }
+      request: { path: /deploy/production/eu }
       expect: { decision: allow, rule: deploy-production, roles: [deployer] }
     - name: a branch does not
       claims: { pipeline_slug: deploy-web, build_branch: feature }

@@ -18,9 +18,12 @@ impl Data {
     /// Reads a file, or standard input for `-`.
     ///
     /// # Errors
-    /// It can't be read, or is neither YAML nor JSON.
+    /// It can't be read, is empty, or is neither YAML nor JSON.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let file = SourceFile::read(path)?;
+        if file.text.trim().is_empty() {
+            return Err(Failure::new(format!("{}: is empty", file.name)));
+        }
         match document(&file.text, path) {
             Ok((tree, _)) => Ok(Self {
                 value: tree.to_value(),

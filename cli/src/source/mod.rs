@@ -33,6 +33,10 @@ use std::rc::Rc;
 /// The name under which standard input is given and shown.
 pub(crate) const STDIN: &str = "-";
 
+/// The most that is read of a file: many times a gateway's configuration. What has no end, such as a device, must
+/// not take all memory.
+const MAX_BYTES: u64 = 64 << 20;
+
 /// A file as it was read.
 #[derive(Debug)]
 pub(crate) struct SourceFile {
@@ -45,7 +49,7 @@ impl SourceFile {
     /// Reads a file, or standard input for `-`.
     ///
     /// # Errors
-    /// It can't be read, or is not UTF-8.
+    /// It can't be read, is larger than 64 MiB, or is not UTF-8.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let is_stdin = path.as_os_str() == STDIN;
         let name = if is_stdin {
@@ -55,12 +59,17 @@ impl SourceFile {
         };
         let mut text = String::new();
         let read = if is_stdin {
-            std::io::stdin().lock().read_to_string(&mut text)
+            let stdin = std::io::stdin().lock();
+            stdin.take(MAX_BYTES + 1).read_to_string(&mut text)
         } else {
-            std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+            std::fs::File::open(path)
+                .and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
         };
         match read {
-            Ok(_) => Ok(Self { name, text }),
+            Ok(read) if u64::try_from(read).is_ok_and(|read| read <= MAX_BYTES) => {
+                Ok(Self { name, text })
+            }
+            Ok(_) => Err(Failure::new(format!("{name}: is larger than 64 MiB"))),
             Err(error) => Err(Failure::new(format!("{name}: {error}"))),
         }
     }
