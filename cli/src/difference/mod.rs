@@ -118,12 +118,13 @@ pub(crate) fn compare(
 ) -> Report {
     let changes = structure::changes(old.written, new.written);
     let policies = [old.policy, new.policy];
-    let pool = Pool::of(policies, &days(&[old.written, new.written]));
     let concerned = concerned(&changes, policies);
-    let requests = Requests::make(policies, &pool, |id| match &concerned {
+    let differs = |id: &str| match &concerned {
         None => true,
         Some(rules) => rules.contains(id),
-    });
+    };
+    let pool = Pool::of(policies, &days(&[old.written, new.written]), differs);
+    let requests = Requests::make(policies, &pool, differs);
     let shown = Shown::of(policies);
     let mut groups: BTreeMap<(Now, Said, Said), (usize, &Request)> = BTreeMap::new();
     let mut answers = Vec::new();
@@ -240,8 +241,13 @@ fn by_requests(
     before: &[Answer],
     alone: impl Fn() -> Option<Policy>,
 ) -> Effect {
-    if matches!(change.part, Part::Setting(_)) {
-        return Effect::NothingFound;
+    match &change.part {
+        Part::Setting(_) => return Effect::NothingFound,
+        // No request could be made that is the rule's: that nothing was found would say too much.
+        Part::Rule(id) if !requests.all.iter().any(|(rule, _)| rule == id) => {
+            return Effect::NotCompared;
+        }
+        _ => {}
     }
     let Some(changed) = alone() else {
         return Effect::WithOthers;

@@ -25,8 +25,16 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn of(policies: [&Policy; 2], days: &[UnixTime]) -> Self {
-        let rules = || policies.into_iter().flat_map(|policy| &policy.rules);
+    /// Of what there is more of than fits, the values of rules for which requests are made come first; `differs`
+    /// says which these are, by id.
+    pub(super) fn of(
+        policies: [&Policy; 2],
+        days: &[UnixTime],
+        differs: impl Fn(&str) -> bool,
+    ) -> Self {
+        let rules = policies.into_iter().flat_map(|policy| &policy.rules);
+        let (first, others): (Vec<&Rule>, Vec<&Rule>) = rules.partition(|rule| differs(&rule.id));
+        let rules = || first.iter().chain(&others).copied();
         let issuers = policies.into_iter().flat_map(|policy| &policy.issuers);
         let methods = ["OTHER".to_owned()].into_iter();
         let hosts = ["other.example".to_owned()].into_iter();
@@ -45,7 +53,7 @@ impl Pool {
             routes: distinct(routes.chain(rules().flat_map(|rule| rule.routes.clone()))),
             times: times(rules(), days),
             certificates: certificates(rules()),
-            claims: claims(policies),
+            claims: claims(policies, &first, &others),
         }
     }
 }
@@ -109,17 +117,21 @@ fn covered<'g>(
     })
 }
 
-fn claims(policies: [&Policy; 2]) -> BTreeMap<ClaimName, Vec<String>> {
+fn claims<'p>(
+    policies: [&'p Policy; 2],
+    first: &[&'p Rule],
+    others: &[&'p Rule],
+) -> BTreeMap<ClaimName, Vec<String>> {
     let mut tests: BTreeMap<&ClaimName, Vec<_>> = BTreeMap::new();
-    for policy in policies {
-        let required = policy.issuers.iter().map(|issuer| &issuer.required);
-        let roles = policy.roles.iter().flat_map(|role| &role.any_of);
-        let sets = required
-            .chain(roles.map(|set| &set.claims))
-            .chain(policy.rules.iter().map(|rule| &rule.claims));
-        for (name, test) in sets.flat_map(|set| &set.0) {
-            tests.entry(name).or_default().push(test);
-        }
+    let issuers = policies.into_iter().flat_map(|policy| &policy.issuers);
+    let roles = policies.into_iter().flat_map(|policy| &policy.roles);
+    let sets = issuers
+        .map(|issuer| &issuer.required)
+        .chain(first.iter().map(|rule| &rule.claims))
+        .chain(roles.flat_map(|role| &role.any_of).map(|set| &set.claims))
+        .chain(others.iter().map(|rule| &rule.claims));
+    for (name, test) in sets.flat_map(|set| &set.0) {
+        tests.entry(name).or_default().push(test);
     }
     let mut pools: BTreeMap<ClaimName, Vec<String>> = tests
         .into_iter()

@@ -16,7 +16,7 @@ pub(crate) enum Effect {
     NothingFound,
     /// It can't be judged alone: what it names comes or goes with other changes.
     WithOthers,
-    /// It is about who can prove to be whom, or when, which requests don't show.
+    /// It is about who can prove to be whom, or when, which requests don't show; or no request could be made.
     NotCompared,
     /// It decides nothing.
     Nothing,

@@ -38,6 +38,28 @@ fn old() -> Value {
 }
 
 #[test]
+fn a_change_is_found_in_the_last_of_very_many_rules() {
+    let policy = |last: &str| {
+        let rule = |nth: usize| {
+            let pipeline = if nth == 999 {
+                last.to_owned()
+            } else {
+                format!("p{nth}")
+            };
+            json!({ "id": format!("r{nth}"), "paths": [format!("/d/{nth}/**")],
+                    "claims": { "pipeline_slug": pipeline } })
+        };
+        json!({
+            "issuers": [{ "preset": "buildkite", "audience": "a", "claims": { "organization_slug": "acme" } }],
+            "rules": (0..1000).map(rule).collect::<Vec<_>>(),
+        })
+    };
+    let report = report(&policy("a"), &policy("b"));
+    assert_eq!(report.changes[0].effect, WidensAndNarrows);
+    assert_eq!(report.verdict(), (true, true));
+}
+
+#[test]
 fn what_a_change_does_is_found() {
     let rules = ["/rules/0", "/rules/1", "/rules/2", "/rules/3", "/rules/4"];
     let [read, deploy, site, freeze, bots] =
