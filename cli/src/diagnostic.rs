@@ -41,7 +41,7 @@ impl Diagnostic {
     pub(crate) fn two_ways(policy: &str, doubt: &Flaw) -> Self {
         Self {
             severity: Severity::Warning,
-            code: "two_ways",
+            code: "two-ways",
             ..Self::unreadable(policy, doubt)
         }
     }

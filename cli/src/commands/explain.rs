@@ -300,22 +300,25 @@ pub(super) fn now() -> UnixTime {
     UnixTime::new(since_epoch.unwrap_or_default())
 }
 
+/// More than any token has that the gate reads, so that a file without an end does no harm.
+const MAX_TOKEN_BYTES: u64 = 1 << 20;
+
 /// Errors name the place that the token should come from, and nothing of what is there.
 fn read_token(given: &str) -> Result<String, Failure> {
     let unreadable = |from: &str, error: std::io::Error| {
         Failure::new(format!("the token can't be read from {from}: {error}"))
     };
-    let text = match given.strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?,
-        None if given == STDIN => {
-            let mut text = String::new();
-            std::io::stdin()
-                .lock()
-                .read_to_string(&mut text)
-                .map_err(|error| unreadable("standard input", error))?;
-            text
-        }
-        None => given.to_owned(),
+    let mut text = String::new();
+    match given.strip_prefix('@') {
+        Some(path) => std::fs::File::open(path)
+            .and_then(|file| file.take(MAX_TOKEN_BYTES).read_to_string(&mut text))
+            .map_err(|error| unreadable(path, error))?,
+        None if given == STDIN => std::io::stdin()
+            .lock()
+            .take(MAX_TOKEN_BYTES)
+            .read_to_string(&mut text)
+            .map_err(|error| unreadable("standard input", error))?,
+        None => return Ok(bare(given)),
     };
     Ok(bare(&text))
 }
