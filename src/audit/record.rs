@@ -16,6 +16,9 @@ const VALUE: usize = 200;
 /// The same for one of several: the parts of the identity, the failed conditions.
 const PART: usize = 100;
 
+/// The same for what a refusal says, in which a revocation's note fits.
+const DETAIL: usize = 400;
+
 /// The same for the names of all roles together.
 const ROLES: usize = 200;
 
@@ -68,7 +71,8 @@ struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     claimed_issuer: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
+    detail: Option<Cow<'a, str>>,
+    /// As many as fit, the first of them first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed: Vec<Failed<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -220,7 +224,7 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
         claimed_issuer: explained
             .and(decision.claimed_issuer.as_deref())
             .map(|issuer| clipped(issuer, VALUE)),
-        detail: explained.map(|refused| refused.refusal.detail.as_ref()),
+        detail: explained.map(|refused| clipped(&refused.refusal.detail, DETAIL)),
         failed: explained
             .map_or(&[][..], |refused| &refused.mismatches)
             .iter()
@@ -238,6 +242,7 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
         claims_left_out: 0,
         client_certificate: None,
     };
+    record.drop_what_does_not_fit();
     record.add_certificate(&decision.certificate);
     if let (Some(policy), Some(claims), Detail::Claims) = (policy, claims, detail) {
         record.add_claims(policy, claims);
@@ -256,6 +261,13 @@ fn written(value: &impl Serialize) -> usize {
 }
 
 impl Record<'_> {
+    /// Leaves out the last failed conditions, and the last limits, where long names of the policy's leave no room
+    /// for them.
+    fn drop_what_does_not_fit(&mut self) {
+        while written(self) > LINE && (self.failed.pop().is_some() || self.limits.pop().is_some()) {
+        }
+    }
+
     /// Adds what is known of the client's certificate, if the line has room for it.
     fn add_certificate(&mut self, known: &ClientCertificate) {
         self.client_certificate = Certificate::new(known);

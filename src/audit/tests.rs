@@ -1,7 +1,8 @@
 //! What no request may bring about in a record.
 
 use super::{Answer, answer, record};
-use crate::gate::{Decision, DecisionId, Request, State, judge};
+use crate::gate::{self, Decision, DecisionId, Request, judge};
+use crate::limit::{Standing, State};
 use crate::policy::{ClientCertificate, Policy};
 use crate::reason::{Reason, Refusal};
 use crate::request::HeaderMap;
@@ -30,7 +31,17 @@ fn policy(detail: &str) -> Policy {
 
 /// A refused request in which everything that others choose is as long and as odd as it can be.
 fn hostile(policy: &Policy) -> (String, Answer<'_>) {
-    let odd = "\u{1f9e8}\n\"\\\u{7f}".repeat(3_000);
+    let decision = refused(policy);
+    let route = odd();
+    (record(&decision, Some(&route)), answer(&decision).unwrap())
+}
+
+fn odd() -> String {
+    "\u{1f9e8}\n\"\\\u{7f}".repeat(3_000)
+}
+
+fn refused(policy: &Policy) -> Decision<'_> {
+    let odd = odd();
     let headers: HeaderMap = [("authorization".to_owned(), b"Bearer secret-token".to_vec())]
         .into_iter()
         .collect();
@@ -52,7 +63,7 @@ fn hostile(policy: &Policy) -> (String, Answer<'_>) {
     let id = DecisionId::new(now, 1, 1);
     let mut decision = judge(
         policy,
-        &mut State::alone(policy),
+        &mut gate::State::alone(policy),
         &NoSharedData,
         request,
         id,
@@ -73,12 +84,13 @@ fn hostile(policy: &Policy) -> (String, Answer<'_>) {
         panic!("it was allowed");
     };
     decision.token = Some(token);
-    assert_eq!(denial.roles.len(), 100);
+    assert_eq!(denial.roles.len(), policy.roles.len());
     if let Err(refused) = &mut decision.outcome {
         refused.mismatches = denial.mismatches;
         refused.roles = denial.roles;
+        refused.shadow = denial.shadow;
     }
-    (record(&decision, Some(&odd)), answer(&decision).unwrap())
+    decision
 }
 
 #[test]
@@ -192,4 +204,53 @@ fn a_client_is_told_no_condition_unless_the_policy_says_so() {
     let problem: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(problem.get("failed"), None);
     assert!(!answer.body.contains("a-rule-with"));
+}
+
+/// A line that a log cuts off is no JSON, and nobody's alarm: a job with a long branch must not bring that about
+/// where the policy's own names are long too.
+#[test]
+fn long_names_in_the_policy_leave_failed_conditions_out_and_not_the_end_of_the_line() {
+    let long = |nth: usize| format!("{}{nth:02}", "n".repeat(62));
+    let rule = |nth: usize| {
+        let branches = vec!["b".repeat(300); 2];
+        let claims = match nth {
+            0..10 => json!({ "organization_slug": "acme", "build_branch": { "in": branches } }),
+            _ => json!({ "organization_slug": { "matches": "\u{1f9e8}*" } }),
+        };
+        json!({ "id": long(nth), "shadow": nth >= 10, "claims": claims })
+    };
+    let roles = (0..9).map(|nth| {
+        let any = json!({ "claims": { "sub": { "not_equals": "x" } } });
+        (long(nth), any)
+    });
+    let document = json!({
+        "issuers": [{ "preset": "buildkite", "audience": "a", "jwks": { "cluster": "c" } }],
+        "roles": roles.collect::<serde_json::Map<_, _>>(),
+        "rules": (0..20).map(rule).collect::<Vec<_>>(),
+        "limits": (0..9).map(|nth| json!({ "id": long(nth), "key": ["sub"], "rate": "1/d" })).collect::<Vec<_>>(),
+        "audit": { "detail": "claims" },
+    });
+    let policy = Policy::from_json(document.to_string().as_bytes()).unwrap();
+    for detail in ["short".to_owned(), "long \u{1f9e8}".repeat(1_000)] {
+        let mut decision = refused(&policy);
+        if let Err(refused) = &mut decision.outcome {
+            refused.refusal.detail = detail.into();
+        }
+        let route = "r".repeat(300);
+        let unlimited = record(&decision, Some(&route));
+        let standing = |limit| Standing {
+            limit,
+            state: State::Unavailable,
+        };
+        decision.limits = (0..9).map(standing).collect();
+        for (line, lists) in [
+            (unlimited, "failed"),
+            (record(&decision, Some(&route)), "limits"),
+        ] {
+            assert!(line.len() < 4_000, "{} bytes", line.len());
+            let record: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(record["trial"]["decision"], "allow");
+            assert!(record[lists][0].is_object(), "{line}");
+        }
+    }
 }

@@ -438,3 +438,90 @@ proptest! {
         }
     }
 }
+
+/// What a policy of a rule that allows all and these deny rules makes of a request to a host.
+fn is_denied(denies: &Value, claims: &Value, host: Option<&[u8]>) -> bool {
+    let mut rules = vec![json!({ "id": "all" })];
+    for (nth, deny) in denies.as_array().unwrap().iter().enumerate() {
+        let mut rule = deny.clone();
+        rule["id"] = json!(format!("deny-{nth}"));
+        rule["effect"] = json!("deny");
+        rules.push(rule);
+    }
+    let document = json!({
+        "issuers": [{ "issuer": "https://ci.example", "audience": "a", "algorithms": ["RS256"] }],
+        "rules": rules,
+    });
+    let policy = Policy::from_json(document.to_string().as_bytes()).unwrap();
+    let path = NormalPath::parse(b"/deploy").unwrap();
+    let host = host.and_then(super::normalise_host);
+    let facts = Facts {
+        host: host.as_deref(),
+        ..Facts::new("POST", &path, UnixTime::from_secs(1_800_000_000))
+    };
+    let claims = Claims::new(claims.as_object().unwrap().clone());
+    matches!(policy.weigh(0, &claims, &facts), Verdict::Deny(_))
+}
+
+/// Among as many other deny rules as it takes for them to be found by their hosts.
+#[test]
+fn no_spelling_of_a_host_is_a_way_around_a_deny_rule() {
+    let hosts = ["admin.acme.example", "*.internal.example", "[::1]"];
+    let others = (0..20).map(|nth| json!({ "hosts": [format!("h{nth}.example")] }));
+    let denies = others.chain(hosts.map(|host| json!({ "hosts": [host] })));
+    let denies = denies.collect::<Value>();
+    for (host, denied) in [
+        (Some(&b"web.acme.example"[..]), false),
+        (Some(b"internal.example"), false),
+        (Some(b"admin.acme.example"), true),
+        (Some(b"ADMIN.Acme.Example."), true),
+        (Some(b"admin.acme.example.:8443"), true),
+        (Some(b"a.b.INTERNAL.example:0443"), true),
+        (Some(b"_x.internal.example."), true),
+        (Some(b"[0:0:0:0:0:0:0:1]:80"), true),
+        // None of these is one host that all servers would read alike.
+        (Some(b"web.acme.example, admin.acme.example"), true),
+        (Some(b"web.acme.example@admin.acme.example"), true),
+        (Some(b"admin.acme.example:"), true),
+        (Some(b"admin.acme.example:99999"), true),
+        (Some(b"admin.acme.example.."), true),
+        (Some(b" admin.acme.example"), true),
+        (Some(b"admin%2eacme.example"), true),
+        (Some("admin\u{3002}acme.example".as_bytes()), true),
+        (Some(b"admin.acme.example\xff"), true),
+        (Some(b""), true),
+        (None, true),
+    ] {
+        assert_eq!(is_denied(&denies, &json!({}), host), denied, "{host:?}");
+    }
+}
+
+/// Whatever stands in a claim, a rule that denies all but one value of it lets no other pass.
+#[test]
+fn no_shape_of_a_claim_is_a_way_around_a_deny_rule_that_makes_one_exception() {
+    for deny in [
+        json!({ "when": "claims.env != 'dev'" }),
+        json!({ "when": "!(claims.env == 'dev')" }),
+        json!({ "when": "!(claims.env in ['dev'])" }),
+        json!({ "when": "!has(claims.env) || claims.env != 'dev'" }),
+        json!({ "when": "![claims.env].exists(env, env == 'dev')" }),
+        json!({ "when": "claims.env.startsWith('dev') ? claims.env.size() != 3 : true" }),
+    ] {
+        for (claims, denied) in [
+            (json!({ "env": "dev" }), false),
+            (json!({ "env": "production" }), true),
+            (json!({}), true),
+            (json!({ "env": null }), true),
+            (json!({ "env": ["dev"] }), true),
+            (json!({ "env": { "dev": "dev" } }), true),
+            (json!({ "env": true }), true),
+            (json!({ "env": 1e300 }), true),
+            (json!({ "env": "" }), true),
+            (json!({ "env": "dev\u{0}" }), true),
+            (json!({ "env": "dev ".repeat(50_000) }), true),
+        ] {
+            let is_denied = is_denied(&json!([deny]), &claims, None);
+            assert_eq!(is_denied, denied, "{deny} on {claims}");
+        }
+    }
+}

@@ -9,6 +9,9 @@ use crate::policy::matcher::ClaimTest;
 /// The most ways to have a role, and ways to meet a rule, that are told apart.
 const MAX_WAYS: usize = 64;
 
+/// The most tests in all ways to have a role. In a chain of roles each has all tests of those before it.
+const MAX_TESTS: usize = 512;
+
 /// Where a claim's test is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place<'p> {
@@ -157,7 +160,11 @@ impl<'p> Ways<'p> {
                 way.tests.extend(tests(&set.claims, of_set));
                 all.push(way);
             }
-            if all.len() > MAX_WAYS {
+            let tests: usize = all
+                .iter()
+                .map(|way| way.tests.len().max(way.roles.len()))
+                .sum();
+            if all.len() > MAX_WAYS || tests > MAX_TESTS {
                 return None;
             }
         }

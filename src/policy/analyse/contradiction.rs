@@ -46,6 +46,9 @@ pub(super) fn role(analysis: &mut Analysis<'_>, place: usize) {
         return;
     };
     let cases = analysis.ways.cases_of_role(policy, place);
+    if !analysis.may_compare(&cases) {
+        return;
+    }
     let contradicts = |case: &&Case<'_>| case.contradiction().is_some();
     for set in &role.any_of {
         let of_set = Place::Role(&role.name, set.place);

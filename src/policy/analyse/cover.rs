@@ -18,7 +18,11 @@ enum Effects {
 pub(super) fn find(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>]) {
     let policy = analysis.policy;
     let mut worst: Option<(Effects, &Rule)> = None;
-    for place in analysis.index.candidates(rule, cases) {
+    let candidates = analysis.index.candidates(rule, cases);
+    if !analysis.budget.take(candidates.len() as u64) {
+        return;
+    }
+    for place in candidates {
         let Some(wide) = policy.rules.get(place).filter(|wide| wide.id != rule.id) else {
             continue;
         };

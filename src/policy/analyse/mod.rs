@@ -140,6 +140,9 @@ impl<'p> Analysis<'p> {
         unknown::in_rule(self, rule);
         trial::rule(self, rule);
         let all = self.ways.cases(self.policy, rule);
+        if !self.may_compare(&all) {
+            return;
+        }
         let (never, cases): (Vec<Case<'p>>, _) = all
             .into_iter()
             .partition(|case| case.contradiction().is_some());
@@ -154,6 +157,15 @@ impl<'p> Analysis<'p> {
         wildcard::find(self, rule, &cases);
         scope::find(self, rule, &cases);
         denial::find(self, rule, &cases);
+    }
+
+    /// Whether the tests of each case may be compared with each other.
+    fn may_compare(&mut self, cases: &[Case<'_>]) -> bool {
+        let tests = cases.iter().map(|case| case.tests.len() as u64);
+        let steps = tests.fold(0_u64, |steps, tests| {
+            steps.saturating_add(tests.saturating_mul(tests))
+        });
+        self.budget.take(steps)
     }
 
     fn warn(&mut self, code: &'static str, path: String, message: String, fix: impl Into<String>) {

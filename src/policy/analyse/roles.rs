@@ -19,9 +19,12 @@ pub(super) fn find(analysis: &mut Analysis<'_>) {
     }
     for (place, role) in policy.roles.iter().enumerate() {
         contradiction::role(analysis, place);
+        if is_used.get(place).copied().unwrap_or(false) {
+            continue;
+        }
         let mut expressions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
         let is_named = expressions.any(|when| when.source().contains(&role.name));
-        if !is_named && !is_used.get(place).copied().unwrap_or(false) {
+        if !is_named {
             analysis.note(
                 "role-unused",
                 format!("roles.{}", role.name),

@@ -111,6 +111,55 @@ fn a_large_policy_is_compared_as_far_as_the_steps_go() {
     );
 }
 
+#[test]
+fn rules_that_nothing_tells_apart_are_compared_as_far_as_the_steps_go() {
+    // A rule that lets each token through once can be taken in only by one that comes before it by id. That this is
+    // so of half of all pairs costs steps as well, for there may be a hundred million.
+    let rule = |nth: usize| json!({ "id": format!("r{nth}"), "replay": "once", "hosts": [format!("h{nth}.example")] });
+    let policy = parse(&json!({
+        "issuers": [{ "issuer": "https://ci.example", "audience": "a", "algorithms": ["RS256"] }],
+        "rules": (0..200).map(rule).collect::<Vec<_>>(),
+    }));
+    let is_whole = |steps| {
+        let findings = policy.findings_within(steps);
+        findings
+            .iter()
+            .all(|finding| finding.code != "not-compared")
+    };
+    let compared = (0..200).sum::<u64>() * 2 * 2;
+    assert!(is_whole(compared + 200 * 200) && !is_whole(compared));
+}
+
+/// Each role includes the one before, so all its tests are the role's too: none of this may grow with their square.
+#[test]
+fn a_long_chain_of_roles_is_followed_as_far_as_the_steps_go() {
+    let roles = (0..2_000).map(|nth| {
+        let mut set = json!({ "claims": { (format!("c{nth}")): "x" } });
+        if nth > 0 {
+            set["roles"] = json!([format!("r{}", nth - 1)]);
+        }
+        (format!("r{nth}"), set)
+    });
+    let rules = |nth: usize| json!({ "id": format!("a{nth}"), "roles": [format!("r{nth}")] });
+    let policy = parse(&json!({
+        "issuers": [{ "issuer": "https://ci.example", "audience": "a", "algorithms": ["RS256"] }],
+        "roles": roles.collect::<serde_json::Map<_, _>>(),
+        "rules": (0..2_000).map(rules).collect::<Vec<_>>(),
+    }));
+    let ways = super::Ways::new(&policy);
+    for role in 0..2_000 {
+        let cases = ways.cases_of_role(&policy, role);
+        let tests: usize = cases.iter().map(|case| case.tests.len()).sum();
+        assert!(tests <= 512, "{tests} tests");
+    }
+    let findings = policy.findings_within(10_000);
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.code == "not-compared")
+    );
+}
+
 /// A policy in which some rules are others with something changed, so that many take in others.
 fn entangled() -> impl Strategy<Value = Value> {
     let change = (any::<prop::sample::Index>(), 0..6_u8, claim_set(1));

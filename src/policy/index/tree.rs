@@ -4,7 +4,7 @@ use super::build::{Entry, root};
 use super::dimension::{Ask, Dimension, Fixed};
 use super::key::{Key, Shape};
 use crate::policy::claim_name::ClaimName;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// In more dimensions than this a node looks up those in which the request has something. In tests policies are
 /// small.
@@ -110,18 +110,19 @@ impl Tree {
         let Some(dimension) = self.names.name(split.dimension) else {
             return;
         };
+        // A list may have the same key many times, and at each level of the tree anew.
+        let mut met: BTreeSet<usize> = BTreeSet::new();
         let is_told = request.probe(dimension, &split.shapes, &mut |key| {
             let place = split
                 .buckets
                 .binary_search_by_key(&key.hash, |(hash, _)| *hash);
-            if let Some((_, node)) = place.ok().and_then(|place| split.buckets.get(place)) {
-                self.descend(node, request, found);
-            }
+            met.extend(place);
         });
         if !is_told {
-            for (_, node) in &split.buckets {
-                self.descend(node, request, found);
-            }
+            met = (0..split.buckets.len()).collect();
+        }
+        for (_, node) in met.iter().filter_map(|place| split.buckets.get(*place)) {
+            self.descend(node, request, found);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! How many rules and roles are looked at, of very many.
 
+use super::super::probe::Seen;
 use super::super::{Find, MAX_LOOKED_AT};
 use super::{Asked, compile};
 use crate::policy::condition::Subject;
-use crate::policy::{ClientCertificate, Policy};
+use crate::policy::{ClientCertificate, Effect, Policy};
 use crate::request::NormalPath;
 use crate::token::Claims;
 use serde_json::{Value, json};
@@ -215,6 +216,50 @@ fn of_ten_thousand_rules_a_few_are_looked_at() {
             let verdict = policy.weigh(asked.issuer, &asked.claims, &subject);
             let allows = matches!(verdict, crate::policy::Verdict::Allow { .. });
             assert_eq!(allows, is_allowed, "{name}: {verdict:?}");
+        }
+    }
+}
+
+/// Else a job that may write lists into its token would choose how long a decision takes.
+#[test]
+fn what_a_token_says_a_hundred_times_is_followed_once() {
+    let rule = |nth: usize, effect: &str| {
+        json!({ "effect": effect, "claims": {
+            "a": { "matches": format!("a{}-*", nth / 8) },
+            "b": { "in": [format!("b{nth}"), "b"] },
+        } })
+    };
+    let effects = [Effect::Allow, Effect::Deny];
+    let policy = ["allow", "deny"].map(|effect| (0..64).map(move |nth| rule(nth, effect)));
+    let policy = compile(policy.into_iter().flatten().collect(), &json!({}));
+    let often = |text: &str, odd: Value| {
+        let texts = (0..100).map(|nth| json!(format!("{text}{}", nth % 10)));
+        texts.chain([odd]).collect::<Value>()
+    };
+    for odd in [json!("x"), json!({})] {
+        let claims = json!({ "a": often("a3-", odd.clone()), "b": often("b2", odd.clone()) });
+        let asked = with_claims(&claims);
+        for (effect, tree) in effects
+            .into_iter()
+            .zip([&policy.index.allows, &policy.index.denies])
+        {
+            let subject = Subject {
+                policy: &policy,
+                issuer: asked.issuer,
+                claims: &asked.claims,
+                roles: &[],
+                facts: &asked.facts(),
+            };
+            let mut lists = Vec::new();
+            let seen = Seen {
+                effect,
+                subject: &subject,
+            };
+            tree.find(&seen, &mut |found| lists.push(found.as_ptr()));
+            let all = lists.len();
+            lists.sort_unstable();
+            lists.dedup();
+            assert_eq!(lists.len(), all, "{effect:?}, with {odd}");
         }
     }
 }
