@@ -264,7 +264,11 @@ impl Record<'_> {
     /// Leaves out the last failed conditions, and the last limits, where long names of the policy's leave no room
     /// for them.
     fn drop_what_does_not_fit(&mut self) {
-        while written(self) > LINE && (self.failed.pop().is_some() || self.limits.pop().is_some()) {
+        // What has nothing to leave out, as most that is allowed, is not measured.
+        while !(self.failed.is_empty() && self.limits.is_empty()) && written(self) > LINE {
+            if self.failed.pop().is_none() {
+                self.limits.pop();
+            }
         }
     }
 
