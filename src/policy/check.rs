@@ -4,6 +4,7 @@ mod cache;
 mod issuers;
 mod jwks;
 mod limits;
+mod polling;
 mod revocations;
 mod roles;
 mod rules;

@@ -1,11 +1,11 @@
 //! Where an issuer's keys come from.
 
+use super::polling::{Terms, Written};
 use super::{Checker, secs};
-use crate::fetch::{HttpUri, Polling};
+use crate::fetch::HttpUri;
 use crate::keys::{JwksLocation, JwksSource};
 use crate::policy::preset::Preset;
 use crate::policy::raw::RawJwks;
-use std::time::Duration;
 
 impl Checker {
     /// `issuer` is `None` after an error in it, which says enough.
@@ -18,53 +18,22 @@ impl Checker {
     ) -> Option<JwksSource> {
         let at = |field: &str| format!("{path}.{field}");
         let location = self.location(path, raw.uri.as_deref(), raw.discovery, issuer, preset);
-        let refresh = self.span(
-            &at("refresh"),
-            raw.refresh,
-            secs(600),
-            secs(10)..=secs(86_400),
-        );
-        let timeout = self.span(
-            &at("timeout"),
-            raw.timeout,
-            secs(5),
-            Duration::from_millis(100)..=secs(60),
-        );
-        let max_stale = self.span(
-            &at("max_stale"),
-            raw.max_stale,
-            secs(86_400),
-            secs(10)..=secs(30 * 86_400),
-        );
+        let written = Written {
+            cluster: raw.cluster,
+            refresh: raw.refresh,
+            timeout: raw.timeout,
+            max_stale: raw.max_stale,
+        };
+        let terms = Terms {
+            refresh: ("refresh", secs(600), secs(10)..=secs(86_400)),
+            max_stale: (secs(86_400), secs(10)..=secs(30 * 86_400)),
+            dropped: "keys",
+        };
+        let polling = self.polling(path, written, terms);
         let wait = self.span(&at("wait"), raw.wait, secs(2), secs(0)..=secs(10));
-        let cluster = raw.cluster;
-        if let Some(cluster) = cluster.as_ref().filter(|cluster| {
-            cluster.is_empty()
-                || cluster.contains("://")
-                || !cluster.bytes().all(|byte| byte.is_ascii_graphic())
-        }) {
-            self.error(
-                at("cluster"),
-                format!(
-                    "{cluster:?} is no server; write Envoy's cluster name, or host:port on Kong"
-                ),
-            );
-        }
-        let (refresh, max_stale) = (refresh?, max_stale?);
-        if max_stale < refresh {
-            self.error(
-                at("max_stale"),
-                "is shorter than refresh, so keys would be dropped before the next fetch",
-            );
-        }
         Some(JwksSource {
             location: location?,
-            polling: Polling {
-                cluster,
-                refresh,
-                timeout: timeout?,
-                max_stale,
-            },
+            polling: polling?,
             wait: wait?,
         })
     }

@@ -1,14 +1,14 @@
 //! What is revoked, and where the list of it is fetched.
 
+use super::polling::{Terms, Written};
 use super::{Checker, secs};
-use crate::fetch::{HttpUri, Polling};
+use crate::fetch::HttpUri;
 use crate::policy::compiled::Issuer;
 use crate::policy::raw::{RawRevocations, RawUnavailable};
 use crate::revocation::{
     MAX_ENTRIES, Revocation, RevocationList, RevocationPolicy, RevocationSource, WhenUnavailable,
 };
 use serde_json::Value;
-use std::time::Duration;
 
 impl Checker {
     pub(super) fn revocations(
@@ -86,57 +86,25 @@ impl Checker {
             return Some(None);
         };
         let uri = self.ok(&at("uri"), HttpUri::parse(&uri));
-        let refresh = self.span(
-            &at("interval"),
-            raw.interval,
-            secs(30),
-            secs(5)..=secs(3_600),
-        );
-        let timeout = self.span(
-            &at("timeout"),
-            raw.timeout,
-            secs(5),
-            Duration::from_millis(100)..=secs(60),
-        );
-        let max_stale = self.span(
-            &at("max_stale"),
-            raw.max_stale,
-            secs(600),
-            secs(5)..=secs(30 * 86_400),
-        );
-        self.cluster(&at("cluster"), raw.cluster.as_deref());
-        let (refresh, max_stale) = (refresh?, max_stale?);
-        if max_stale < refresh {
-            self.error(
-                at("max_stale"),
-                "is shorter than interval, so the list would be dropped before the next fetch",
-            );
-        }
+        let written = Written {
+            cluster: raw.cluster,
+            refresh: raw.interval,
+            timeout: raw.timeout,
+            max_stale: raw.max_stale,
+        };
+        let terms = Terms {
+            refresh: ("interval", secs(30), secs(5)..=secs(3_600)),
+            max_stale: (secs(600), secs(5)..=secs(30 * 86_400)),
+            dropped: "the list",
+        };
+        let polling = self.polling("revocations", written, terms);
         Some(Some(RevocationSource {
             uri: uri?,
-            polling: Polling {
-                cluster: raw.cluster,
-                refresh,
-                timeout: timeout?,
-                max_stale,
-            },
+            polling: polling?,
             unavailable: match raw.unavailable {
                 None | Some(RawUnavailable::Deny) => WhenUnavailable::Deny,
                 Some(RawUnavailable::Allow) => WhenUnavailable::Allow,
             },
         }))
-    }
-
-    fn cluster(&mut self, path: &str, cluster: Option<&str>) {
-        if let Some(cluster) = cluster.filter(|cluster| {
-            cluster.is_empty()
-                || cluster.contains("://")
-                || !cluster.bytes().all(|byte| byte.is_ascii_graphic())
-        }) {
-            let message = format!(
-                "{cluster:?} is no server; write Envoy's cluster name, or host:port on Kong"
-            );
-            self.error(path, message);
-        }
     }
 }
