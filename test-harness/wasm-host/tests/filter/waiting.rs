@@ -38,6 +38,17 @@ fn answer_all(gateway: &mut Gateway, jwks: &Value) {
     }
 }
 
+fn of_another_organization(gateway: &Gateway) -> String {
+    let spec = TokenSpec {
+        claims: json!({"organization_slug": "other"})
+            .as_object()
+            .unwrap()
+            .clone(),
+        ..TokenSpec::default()
+    };
+    minter().mint(&spec, unix(gateway))
+}
+
 #[test]
 fn the_first_requests_wait_for_the_first_keys_and_then_go_on() {
     let mut gateway = gateway(Profile::Envoy, &waiting(Profile::Envoy));
@@ -48,14 +59,7 @@ fn the_first_requests_wait_for_the_first_keys_and_then_go_on() {
         0,
         with_body.header("authorization", format!("Bearer {token}")),
     );
-    let elsewhere = TokenSpec {
-        claims: json!({"organization_slug": "other"})
-            .as_object()
-            .unwrap()
-            .clone(),
-        ..TokenSpec::default()
-    };
-    let denied = minter().mint(&elsewhere, unix(&gateway));
+    let denied = of_another_organization(&gateway);
     let denied = gateway.request(0, with_token(&denied));
     // What can be refused without keys is.
     assert_refused(&gateway.request(0, Request::get("/")), "token_missing");
@@ -188,14 +192,7 @@ fn whatever_traps_meanwhile_a_waiting_request_is_held_back() {
         for nth in 1..4 {
             let mut gateway = gateway(Profile::Envoy, &waiting(Profile::Envoy));
             let forged = with_token("e30.e30.").header("x-jobgate-rule", "forged");
-            let elsewhere = TokenSpec {
-                claims: json!({"organization_slug": "other"})
-                    .as_object()
-                    .unwrap()
-                    .clone(),
-                ..TokenSpec::default()
-            };
-            let denied = minter().mint(&elsewhere, unix(&gateway));
+            let denied = of_another_organization(&gateway);
             let denied = gateway.request(0, with_token(&denied));
             assert!(waits(&denied));
             gateway.set_fault(call, nth, Fault::Trap);
