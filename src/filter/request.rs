@@ -273,6 +273,7 @@ fn refuse_blindly() -> Action {
 fn log_decision(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
     let record = record(decision, arrival.route.as_deref());
     route.vm.metrics.decided(route.vm.host, decision);
+    route.vm.host.note_record(&record);
     match decision.outcome {
         Ok(_) => log::info!("{record}"),
         Err(_) => log::warn!("{record}"),

@@ -98,10 +98,15 @@ impl Condition<'_> {
         let facts = subject.facts;
         match self {
             Self::Issuer(issuers) => issuers.contains(&subject.issuer).into(),
-            Self::Routes(names) => names
-                .iter()
-                .any(|name| [facts.route, facts.service].contains(&Some(name)))
-                .into(),
+            Self::Routes(names) => match (facts.route, facts.service) {
+                (None, None) => {
+                    Truth::Unknown("the gateway names neither the route nor its service".into())
+                }
+                told => names
+                    .iter()
+                    .any(|name| [told.0, told.1].contains(&Some(name)))
+                    .into(),
+            },
             Self::Hosts(globs) => match facts.host {
                 Some(host) => globs.iter().any(|glob| glob.matches(host)).into(),
                 None => Truth::Unknown("the request names no host that can be read".into()),

@@ -177,7 +177,10 @@ fn rule_holds(
             None
         })
     };
-    let named = |name: &str| [asked.route, asked.service].contains(&Some(name));
+    let named = |name: &str| match (asked.route, asked.service) {
+        (None, None) => None,
+        (route, service) => Some([route, service].contains(&Some(name))),
+    };
     let claims_are = match (
         claims_pass(&rule["claims"], claims, false),
         claims_pass(&rule["claims"], claims, true),
@@ -189,7 +192,7 @@ fn rule_holds(
     all([
         any("methods", &|covered| Some(covered == asked.method)),
         any("paths", &|pattern| Some(path_covered(pattern, asked.path))),
-        any("routes", &|name| Some(named(name))),
+        any("routes", &named),
         any("hosts", &|pattern| asked.host.map(|host| host == pattern)),
         any("roles", &|role| Some(has_role(policy, role, claims))),
         Some(claims_are),

@@ -53,6 +53,6 @@ pub use faults::{Fault, HostCall};
 pub use gateway::Gateway;
 pub use metrics::{Metric, MetricKind};
 pub use module::{LoadError, Module};
-pub use profile::{Cluster, FailurePolicy, Options, Profile, RouteConfig};
+pub use profile::{Cluster, FailurePolicy, KongVersion, Options, Profile, RouteConfig};
 pub use request::{Certificate, Client, Request};
 pub use world::PropertyWrite;

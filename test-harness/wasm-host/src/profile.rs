@@ -109,6 +109,17 @@ pub enum Cluster {
     Empty,
 }
 
+/// A version of Kong, as far as properties of requests go (`kong/runloop/wasm.lua`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KongVersion {
+    /// 3.5: no more than the ids of the route and the service, and nothing can be set.
+    V3_5,
+    /// 3.8: the route and the service as documents, and `kong.ctx.shared`.
+    V3_8,
+    /// 3.9: their names too.
+    V3_9,
+}
+
 /// How a [`Gateway`](crate::Gateway) is set up. Start from [`Options::default`].
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -138,6 +149,8 @@ pub struct Options {
     pub shared_data_zone: bool,
     /// Kong: the zone's size in bytes. Default: 2 MiB.
     pub shared_data_bytes: usize,
+    /// Kong: its version, which decides what it tells of a request. Default: 3.9.3.
+    pub kong: KongVersion,
     /// The VM configuration. Default: empty.
     pub vm_configuration: Vec<u8>,
     /// Seeds WASI's `random_get`. Default: 0.
@@ -156,6 +169,7 @@ impl Default for Options {
             drain: None,
             shared_data_zone: false,
             shared_data_bytes: 2 * 1024 * 1024,
+            kong: KongVersion::V3_9,
             vm_configuration: Vec::new(),
             seed: 0,
         }

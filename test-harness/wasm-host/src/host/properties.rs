@@ -1,19 +1,17 @@
 //! Properties: what each gateway knows about a request, and what a filter may set.
 
+use serde_json::json;
 use wasmtime::{Caller, Linker};
 
 use super::guest::{Answer, Guest, Refusal};
 use crate::abi::{Status, dotted};
 use crate::arrival::without_query;
 use crate::faults::HostCall;
-use crate::profile::Profile;
+use crate::profile::{KongVersion, Profile};
 use crate::request::{Certificate, Client};
 use crate::stream::Stream;
 use crate::vm::State;
 use crate::world::{Callback, PropertyWrite, World};
-
-/// What `kong.version` reads as.
-const KONG_VERSION: &str = "3.9.3";
 
 pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
@@ -112,7 +110,8 @@ impl Guest<'_, '_> {
     /// traps on any other `kong.*` or `ngx.*`.
     fn set_property(&mut self, path: String, value: Vec<u8>) -> Answer {
         let world = self.world()?;
-        if world.profile == Profile::Kong && !path.starts_with("kong.ctx.shared.") {
+        let has_table = world.options.kong >= KongVersion::V3_8;
+        if world.profile == Profile::Kong && !(has_table && path.starts_with("kong.ctx.shared.")) {
             let immutable = ["kong.", "ngx.", "request.", "source.", "connection."];
             return Err(if immutable.iter().any(|p| path.starts_with(p)) {
                 Refusal::trap(format!("could not set \"{path}\""))
@@ -173,18 +172,46 @@ fn service(world: &World, stream: &Stream) -> Option<Vec<u8>> {
     (!service.is_empty()).then(|| service.clone().into_bytes())
 }
 
+/// What Kong adds to nginx, which is more in later versions.
+fn kong_own_property(world: &World, stream: &Stream, path: &str) -> Option<Vec<u8>> {
+    let route = &world.roots.get(&stream.root)?.route;
+    let name = |name: &str| (!name.is_empty()).then(|| name.as_bytes().to_vec());
+    let document = |kind: &str, name: &str| {
+        let name = (!name.is_empty()).then_some(name);
+        let id = format!("{kind}-{}", stream.route);
+        Some(json!({ "id": id, "name": name }).to_string().into_bytes())
+    };
+    let since = match path {
+        "kong.route_id" => KongVersion::V3_5,
+        "kong.route_name" | "kong.service_name" => KongVersion::V3_9,
+        _ => KongVersion::V3_8,
+    };
+    let version = world.options.kong;
+    if version < since {
+        return None;
+    }
+    match path {
+        "kong.route_id" => Some(format!("route-{}", stream.route).into_bytes()),
+        "kong.route_name" => name(&route.name),
+        "kong.service_name" => name(&route.service),
+        "kong.router.route" => document("route", &route.name),
+        "kong.router.service" => document("service", &route.service),
+        "kong.node.id" => Some(b"00000000-0000-4000-8000-000000000000".to_vec()),
+        "kong.version" => Some(match version {
+            KongVersion::V3_9 => b"3.9.3".to_vec(),
+            _ => b"3.8.1".to_vec(),
+        }),
+        _ => None,
+    }
+}
+
 fn kong_request_property(world: &World, stream: &Stream, path: &str) -> Option<Vec<u8>> {
     let route = &world.roots.get(&stream.root)?.route;
     // nginx's own view, which nothing that the filter does to the headers changes.
     let sent = |index: usize| stream.arrived.pseudo.get(index).map(|(_, v)| v.clone());
     let text = |text: &str| Some(text.as_bytes().to_vec());
     match path {
-        "kong.route_name" => text(&route.name),
-        "kong.route_id" => text(&format!("route-{}", stream.route)),
-        "kong.service_name" => service(world, stream),
-        "kong.router.route" => text(&format!(r#"{{"name":"{}"}}"#, route.name)),
-        "kong.node.id" => text("00000000-0000-4000-8000-000000000000"),
-        "kong.version" => text(KONG_VERSION),
+        _ if path.starts_with("kong.") => kong_own_property(world, stream, path),
         "request.method" | "ngx.request_method" => sent(0),
         "request.path" | "ngx.request_uri" => sent(1),
         "request.url_path" | "ngx.uri" => Some(stream.arrived.url_path.clone()),

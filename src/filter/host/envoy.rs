@@ -1,0 +1,112 @@
+//! Envoy.
+
+use super::{Host, exact_property, property, property_bytes};
+use crate::filter::shared::{ENVOY, HostData};
+use crate::policy::ClientCertificate;
+use crate::request::{HeaderMap, HeaderPower};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{MapType, Status};
+
+/// Envoy: removal is real.
+pub(super) struct Envoy;
+
+impl Host for Envoy {
+    fn name(&self) -> &'static str {
+        "Envoy"
+    }
+
+    fn plugin_name(&self) -> Option<String> {
+        property(&["plugin_name"])
+    }
+
+    fn metric_prefix(&self) -> &'static str {
+        "jobgate_"
+    }
+
+    fn shared_data(&self) -> Option<&'static HostData> {
+        Some(&ENVOY)
+    }
+
+    fn holds_paused_requests(&self) -> bool {
+        true
+    }
+
+    /// Where an answer broke off there is no map, and asking ends the VM. `:status` counts.
+    fn has_call_headers(&self, told: usize) -> bool {
+        told > 0
+    }
+
+    fn dispatch_status(&self) -> Option<String> {
+        None
+    }
+
+    fn header_power(&self) -> HeaderPower {
+        HeaderPower::Remove
+    }
+
+    fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool {
+        headers.iter().count() >= told
+    }
+
+    fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status> {
+        let pseudo = |name| headers.get(name).unwrap_or_default().to_vec();
+        Ok((pseudo(":method"), pseudo(":path")))
+    }
+
+    /// Absolute-form too ends up here.
+    fn authority<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+        headers.get(":authority")
+    }
+
+    fn route(&self) -> Option<String> {
+        exact_property(&["xds", "route_name"])
+    }
+
+    /// Known as soon as the route is.
+    fn service(&self) -> Option<String> {
+        exact_property(&["xds", "cluster_name"])
+    }
+
+    /// `connection.mtls` is true of any certificate that was presented, `peer_certificate_valid` of one that was
+    /// verified in the handshake of this very connection: not where the listener takes any, and not where a session
+    /// was resumed. These two can't be told apart; nor can anything by an Envoy that lacks the latter.
+    fn certificate(&self) -> ClientCertificate {
+        let is = |name| flag(&["connection", name]);
+        let verified = match (is("mtls"), is("peer_certificate_valid")) {
+            (Some(false), _) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        };
+        let told = |name| exact_property(&["connection", name]).filter(|_| verified == Some(true));
+        ClientCertificate {
+            verified,
+            subject: told("subject_peer_certificate"),
+            uri_san: told("uri_san_peer_certificate"),
+            dns_san: told("dns_san_peer_certificate"),
+        }
+    }
+
+    /// Envoy chooses the route again after any change of a header, and shows the new one only to filters that
+    /// come later: one of these compares (`envoy/per-route.yaml`). The property is their filter state
+    /// `wasm.jobgate.route`.
+    fn note_route(&self, route: Option<&str>) -> Result<(), Status> {
+        let name = route.unwrap_or_default().as_bytes();
+        hostcalls::set_property(vec!["jobgate.route"], Some(name))
+    }
+
+    /// Envoy's access log has the identity's headers, and the gate's own log the record.
+    fn note_record(&self, _: &str) {}
+
+    fn take_away(&self, name: &str) -> Result<(), Status> {
+        hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)
+    }
+}
+
+/// One byte on Envoy; anything else is no answer.
+fn flag(path: &[&str]) -> Option<bool> {
+    match property_bytes(path)?.as_slice() {
+        [0] => Some(false),
+        [1] => Some(true),
+        _ => None,
+    }
+}

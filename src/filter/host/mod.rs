@@ -1,0 +1,105 @@
+//! The differences between the proxies, in one place. Nothing else asks which one this is.
+
+mod envoy;
+mod restricted;
+
+use self::envoy::Envoy;
+use self::restricted::Restricted;
+use super::shared::HostData;
+use crate::policy::ClientCertificate;
+use crate::request::{HeaderMap, HeaderPower};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{MapType, Status};
+
+/// What a proxy can do, and where it keeps what is asked of it.
+pub(super) trait Host {
+    /// The proxy's name, for the log.
+    fn name(&self) -> &'static str;
+
+    /// What the configuration calls this filter, where the log does not say so itself. Asked for in
+    /// `on_configure`.
+    fn plugin_name(&self) -> Option<String>;
+
+    /// What the names of counters begin with: Kong puts the filter's name before them itself.
+    fn metric_prefix(&self) -> &'static str;
+
+    /// Shared data, where it is there for sure.
+    fn shared_data(&self) -> Option<&'static HostData>;
+
+    /// Whether a request that is paused before it was decided is held back whatever goes wrong.
+    fn holds_paused_requests(&self) -> bool;
+
+    /// Whether the headers of a call's answer may be asked for, by the number that the callback was told.
+    fn has_call_headers(&self, told: usize) -> bool;
+
+    /// Why a call has no answer, if the proxy says so.
+    fn dispatch_status(&self) -> Option<String>;
+
+    /// What can be done about a client's headers.
+    fn header_power(&self) -> HeaderPower;
+
+    /// Whether the headers are all that there are, by the number that the callback was told.
+    fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool;
+
+    /// The method and the raw request target.
+    fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status>;
+
+    /// The host that the request is for, as the upstream sees it and the proxy's router did.
+    fn authority<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]>;
+
+    /// The proxy's own name for the route by which the request came to the gate.
+    fn route(&self) -> Option<String>;
+
+    /// The proxy's own name for the service or cluster that this route leads to.
+    fn service(&self) -> Option<String>;
+
+    /// What the client of this connection has proven.
+    fn certificate(&self) -> ClientCertificate;
+
+    /// Leaves word of the route that the decision was made for, where the proxy may choose another one after it.
+    fn note_route(&self, route: Option<&str>) -> Result<(), Status>;
+
+    /// Leaves the decision record where the proxy's other plugins can read it.
+    fn note_record(&self, record: &str);
+
+    /// Takes a request header that occurs once away from what goes upstream, or at least its value.
+    fn take_away(&self, name: &str) -> Result<(), Status>;
+}
+
+/// Finds out which proxy this is; called from `on_configure`.
+///
+/// Only what has shown itself to be Envoy is treated as Envoy: taking Kong for it would forward headers
+/// that were thought removed. Kong does not know the property, and says so without harm.
+pub(super) fn detect() -> &'static dyn Host {
+    match property(&["xds", "node", "user_agent_name"]).as_deref() {
+        Some("envoy") => &Envoy,
+        _ => &Restricted,
+    }
+}
+
+/// All request headers, in order.
+///
+/// Both hosts refuse header names that are not tokens (RFC 9110, section 5.6.2), so names are ASCII; values
+/// can be any bytes.
+pub(super) fn request_headers() -> Result<HeaderMap, Status> {
+    Ok(hostcalls::get_map_bytes(MapType::HttpRequestHeaders)?
+        .into_iter()
+        .collect())
+}
+
+/// For what is only shown.
+fn property(path: &[&str]) -> Option<String> {
+    property_bytes(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// For what rules compare: what is no text is not there, so that nothing passes for something else.
+fn exact_property(path: &[&str]) -> Option<String> {
+    String::from_utf8(property_bytes(path)?).ok()
+}
+
+fn property_bytes(path: &[&str]) -> Option<Vec<u8>> {
+    hostcalls::get_property(path.to_vec())
+        .ok()
+        .flatten()
+        .filter(|bytes| !bytes.is_empty())
+}

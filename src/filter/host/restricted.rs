@@ -1,0 +1,168 @@
+//! Kong.
+
+use super::{Host, exact_property, property};
+use crate::filter::shared::HostData;
+use crate::policy::ClientCertificate;
+use crate::request::{HeaderMap, HeaderPower};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{MapType, Status};
+use serde_json::Value;
+use std::cell::Cell;
+
+/// Kong, and any host that has not shown itself to be Envoy: nothing can be taken away, so what cannot be
+/// overwritten is refused.
+pub(super) struct Restricted;
+
+impl Host for Restricted {
+    fn name(&self) -> &'static str {
+        "Kong, or a host that is treated like it"
+    }
+
+    /// Asking Kong for it ends its worker.
+    fn plugin_name(&self) -> Option<String> {
+        None
+    }
+
+    fn metric_prefix(&self) -> &'static str {
+        ""
+    }
+
+    /// Kong has none unless a zone is configured, and traps without.
+    fn shared_data(&self) -> Option<&'static HostData> {
+        None
+    }
+
+    /// Kong sends paused requests upstream when a callback traps or ends without an answer.
+    fn holds_paused_requests(&self) -> bool {
+        false
+    }
+
+    /// `:status` does not count.
+    fn has_call_headers(&self, _: usize) -> bool {
+        true
+    }
+
+    /// In a header of its own, which is there where no other is.
+    fn dispatch_status(&self) -> Option<String> {
+        let why =
+            hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":dispatch_status");
+        why.ok()
+            .flatten()
+            .map(|why| String::from_utf8_lossy(&why).into_owned())
+    }
+
+    fn header_power(&self) -> HeaderPower {
+        HeaderPower::OverwriteOnce
+    }
+
+    /// Kong shows a hundred, pseudo-headers included, and forwards the rest unseen; it counts those that
+    /// were sent.
+    fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool {
+        headers
+            .iter()
+            .filter(|header| !header.name.starts_with(':'))
+            .count()
+            >= told
+    }
+
+    fn request_line(&self, _: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status> {
+        let property =
+            |name| hostcalls::get_property(vec!["request", name]).map(Option::unwrap_or_default);
+        Ok((property("method")?, property("path")?))
+    }
+
+    /// What Kong shows as `:authority` is the server's own name. A second `Host` it refuses itself.
+    fn authority<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+        headers.get("host")
+    }
+
+    fn route(&self) -> Option<String> {
+        name_of("route_name", "route")
+    }
+
+    fn service(&self) -> Option<String> {
+        name_of("service_name", "service")
+    }
+
+    /// nginx's variables. There is none for the alternative names. Any other word than these two, such as
+    /// `FAILED:...` for a certificate that was let in all the same, is no proof, and none at all tells nothing.
+    fn certificate(&self) -> ClientCertificate {
+        let verified = property(&["ngx", "ssl_client_verify"]).map(|word| word == "SUCCESS");
+        ClientCertificate {
+            verified,
+            subject: exact_property(&["ngx", "ssl_client_s_dn"]).filter(|_| verified == Some(true)),
+            uri_san: None,
+            dns_san: None,
+        }
+    }
+
+    /// Kong's router has run before.
+    fn note_route(&self, _: Option<&str>) -> Result<(), Status> {
+        Ok(())
+    }
+
+    /// In the table that Kong's Lua plugins share. Whoever has none ends the VM when it is written to.
+    fn note_record(&self, record: &str) {
+        if Kong::this() != Kong::Unknown {
+            let path = vec!["kong", "ctx", "shared", "jobgate_decision"];
+            // A status that is not Ok does not come back: the request ends with an error.
+            _ = hostcalls::set_property(path, Some(record.as_bytes()));
+        }
+    }
+
+    fn take_away(&self, name: &str) -> Result<(), Status> {
+        hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(""))
+    }
+}
+
+/// What is known of the Kong that this is, if it is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kong {
+    /// Nothing: it is another nginx, or a Kong before 3.6, where properties of requests are fewer.
+    Unknown,
+    /// It tells routes as documents only.
+    Before3_9,
+    /// It tells their names.
+    From3_9,
+}
+
+thread_local! {
+    /// It stays what it is as long as the VM lives.
+    static KONG: Cell<Option<Kong>> = const { Cell::new(None) };
+}
+
+impl Kong {
+    /// Asks in a request: before there is one, Kong does not say.
+    fn this() -> Self {
+        if let Some(known) = KONG.get() {
+            return known;
+        }
+        let version = property(&["kong", "version"]);
+        let found = version.map_or(Self::Unknown, |version| Self::of_version(&version));
+        KONG.set(Some(found));
+        found
+    }
+
+    fn of_version(version: &str) -> Self {
+        let mut parts = version
+            .split('.')
+            .map(|part| part.parse::<u32>().unwrap_or(0));
+        if (parts.next(), parts.next()) >= (Some(3), Some(9)) {
+            Self::From3_9
+        } else {
+            Self::Before3_9
+        }
+    }
+}
+
+/// The name of the route or the service, which is in its document too.
+fn name_of(property: &str, document: &str) -> Option<String> {
+    exact_property(&["kong", property]).or_else(|| {
+        if Kong::this() != Kong::Before3_9 {
+            return None;
+        }
+        let document = exact_property(&["kong", "router", document])?;
+        let document: Value = serde_json::from_str(&document).ok()?;
+        Some(document.get("name")?.as_str()?.to_owned())
+    })
+}

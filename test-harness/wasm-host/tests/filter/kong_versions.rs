@@ -1,0 +1,105 @@
+//! What Kong tells of a request and what it can be told, by version: less on the older ones, and never less safe.
+
+use jobgate_harness::mint::TokenSpec;
+use jobgate_wasm_host::{Exchange, Gateway, KongVersion, Options, Profile, Request, RouteConfig};
+use serde_json::{Value, json};
+
+use crate::common::{
+    assert_passed, assert_refused, give_keys, good_token, lines, minter, module, options, policy,
+    unix, with_token,
+};
+
+const KONG: Profile = Profile::Kong;
+const VERSIONS: [KongVersion; 3] = [KongVersion::V3_5, KongVersion::V3_8, KongVersion::V3_9];
+
+/// A gateway that has keys, with one route of this name that leads to the service `upstream`.
+fn gateway(kong: KongVersion, route: &str, rules: &Value) -> Gateway {
+    let options = Options { kong, ..options() };
+    let mut gateway = Gateway::new(KONG, module(), options);
+    let mut policy = policy(KONG);
+    policy["rules"] = rules.clone();
+    let route = RouteConfig::new(route, policy.to_string());
+    gateway.start(&[route]).expect("the gateway starts");
+    give_keys(&mut gateway, &minter().jwks());
+    gateway
+}
+
+fn send(gateway: &mut Gateway) -> Exchange {
+    let token = good_token(gateway);
+    gateway.request(0, with_token(&token))
+}
+
+#[test]
+fn other_plugins_of_kong_find_the_record_of_every_decision() {
+    let any_job = json!([{ "id": "any-job", "claims": { "organization_slug": "acme" } }]);
+    for version in VERSIONS {
+        let mut gateway = gateway(version, "deploy", &any_job);
+        let mut stranger = TokenSpec::default();
+        stranger
+            .claims
+            .insert("organization_slug".to_owned(), "other".into());
+        let stranger = minter().mint(&stranger, unix(&gateway));
+        assert_passed(&send(&mut gateway));
+        assert_refused(
+            &gateway.request(0, with_token(&stranger)),
+            "no_rule_matched",
+        );
+        assert_refused(&gateway.request(0, Request::get("/")), "token_missing");
+        let records: Vec<_> = lines(&gateway, "jobgate.decision")
+            .into_iter()
+            .map(|(_, record)| record.into_bytes())
+            .collect();
+        assert_eq!(records.len(), 3, "{version:?}");
+        let left: Vec<_> = gateway
+            .property_writes()
+            .iter()
+            .map(|write| {
+                assert_eq!(write.path, "kong.ctx.shared.jobgate_decision");
+                write.value.clone()
+            })
+            .collect();
+        match version {
+            // There is no such table, and to write to it would end the VM.
+            KongVersion::V3_5 => assert!(left.is_empty()),
+            _ => assert_eq!(left, records, "{version:?}"),
+        }
+    }
+}
+
+#[test]
+fn rules_find_routes_and_services_by_name_on_each_version_that_tells_them() {
+    for name in ["deploy", "upstream"] {
+        let rules = json!([{ "id": "by-name", "routes": [name], "claims": { "organization_slug": "acme" } }]);
+        for version in [KongVersion::V3_8, KongVersion::V3_9] {
+            assert_passed(&send(&mut gateway(version, "deploy", &rules)));
+        }
+        // It tells no names, so nothing is allowed by one.
+        let mut old = gateway(KongVersion::V3_5, "deploy", &rules);
+        assert_refused(&send(&mut old), "no_rule_matched");
+    }
+}
+
+#[test]
+fn a_deny_rule_by_name_holds_where_no_name_is_told() {
+    let rules = json!([
+        { "id": "any-job", "claims": { "organization_slug": "acme" } },
+        { "id": "frozen", "effect": "deny", "routes": ["frozen"] },
+    ]);
+    for version in VERSIONS {
+        assert_refused(
+            &send(&mut gateway(version, "frozen", &rules)),
+            "denied_by_rule",
+        );
+        let elsewhere = send(&mut gateway(version, "deploy", &rules));
+        match version {
+            KongVersion::V3_5 => assert_refused(&elsewhere, "denied_by_rule"),
+            _ => assert_passed(&elsewhere),
+        }
+        // The service has a name, and it is not that one.
+        let unnamed = send(&mut gateway(version, "", &rules));
+        match version {
+            KongVersion::V3_5 => assert_refused(&unnamed, "denied_by_rule"),
+            _ => assert_passed(&unnamed),
+        }
+    }
+}
