@@ -172,8 +172,13 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
         let detail = format!("the gateway answered {status:?}");
         Box::new(refused(Refusal::new(Reason::InternalError, detail)))
     };
-    let headers = request_headers().map_err(failed)?;
     let host = route.vm.host;
+    let all_shown = host.can_show(arrival.told);
+    let headers = if all_shown {
+        request_headers().map_err(failed)?
+    } else {
+        HeaderMap::default()
+    };
     let (method, target) = host.request_line(&headers).map_err(failed)?;
     let request = Request {
         host: host.authority(&headers),
@@ -193,7 +198,7 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
             "the configuration has errors",
         ));
     };
-    if !host.shows_all(&headers, arrival.told) {
+    if !all_shown || !host.shows_all(&headers, arrival.told) {
         let detail = "the request has more headers than the gateway shows";
         return Err(because(Reason::HeaderReserved, detail));
     }
@@ -242,6 +247,9 @@ fn carry_out(
 
 fn refuse(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
     log_decision(route, arrival, decision);
+    if let Some(policy) = &route.policy {
+        route.vm.host.keep_from_logs(&policy.carrier.header);
+    }
     let Some(answer) = answer(decision) else {
         _ = refuse_blindly();
         return;

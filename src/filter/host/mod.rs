@@ -38,6 +38,9 @@ pub(super) trait Host {
     /// What can be done about a client's headers.
     fn header_power(&self) -> HeaderPower;
 
+    /// Whether the headers may be asked for where the callback was told of this many.
+    fn can_show(&self, told: usize) -> bool;
+
     /// Whether the headers are all that there are, by the number that the callback was told.
     fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool;
 
@@ -64,6 +67,9 @@ pub(super) trait Host {
 
     /// Takes a request header that occurs once away from what goes upstream, or at least its value.
     fn take_away(&self, name: &str) -> Result<(), Status>;
+
+    /// Keeps the token in this header of a refused request from the proxy's own logs of it.
+    fn keep_from_logs(&self, name: &str);
 }
 
 /// Finds out which proxy this is; called from `on_configure`.

@@ -13,6 +13,11 @@ use std::cell::Cell;
 /// overwritten is refused.
 pub(super) struct Restricted;
 
+const HEADERS: MapType = MapType::HttpRequestHeaders;
+
+/// The most headers of a request of which Kong shows all for sure, with room for its pseudo-headers.
+const MOST_HEADERS: usize = 90;
+
 impl Host for Restricted {
     fn name(&self) -> &'static str {
         "Kong, or a host that is treated like it"
@@ -55,8 +60,14 @@ impl Host for Restricted {
         HeaderPower::OverwriteOnce
     }
 
-    /// Kong shows a hundred, pseudo-headers included, and forwards the rest unseen; it counts those that
-    /// were sent.
+    /// Of a hundred and more, pseudo-headers included, Kong shows the first. It measures others than it shows, and
+    /// may write past the memory that the filter gave it: the request is lost then, and the VM with it, or what
+    /// the filter holds is overwritten with what the client sent.
+    fn can_show(&self, told: usize) -> bool {
+        told <= MOST_HEADERS
+    }
+
+    /// What Kong forwards unseen counts among those that it tells of.
     fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool {
         headers
             .iter()
@@ -111,7 +122,17 @@ impl Host for Restricted {
     }
 
     fn take_away(&self, name: &str) -> Result<(), Status> {
-        hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(""))
+        hostcalls::set_map_value(HEADERS, name, Some(""))
+    }
+
+    /// Kong's logging plugins write all request headers, and blank out `Authorization` alone.
+    fn keep_from_logs(&self, name: &str) {
+        if name.eq_ignore_ascii_case("authorization") {
+            return;
+        }
+        if let Ok(Some(_)) = hostcalls::get_map_value_bytes(HEADERS, name) {
+            _ = hostcalls::set_map_value(HEADERS, name, Some(""));
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Exchange {
     pub passage: Passage,
     /// The traps that the filter suffered on this request's behalf, first to last.
     pub traps: Vec<String>,
+    /// The request's headers as they stood at its end, which is what the gateway's own logs have.
+    pub logged: Vec<Pair>,
 }
 
 impl Exchange {

@@ -35,6 +35,7 @@ impl Gateway {
             outcome: Outcome::Paused,
             passage: Passage::Waiting,
             traps: Vec::new(),
+            logged: Vec::new(),
         };
         self.exchanges.insert(id, fresh.clone());
         self.admit(id, worker, route, request);
@@ -215,7 +216,11 @@ impl Gateway {
         };
         stream.paused = false;
         let (id, vm) = (stream.exchange, stream.vm);
+        let logged = stream.sent().headers;
         self.conclude(id, outcome, passage);
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.logged = logged;
+        }
         if self.world.profile == Profile::Kong {
             self.world.calls.drop_context(vm, context);
         }

@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::guest::{Answer, Guest};
+use super::guest::{Answer, Guest, Refusal};
 use crate::abi::{MapType, Pair, Status, decode_map, encode_map};
 use crate::faults::HostCall;
 use crate::profile::Profile;
@@ -74,6 +74,18 @@ pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Ok(())
 }
 
+/// How many bytes Kong has the guest allocate for a map that it cuts off at `limit` pairs.
+fn measure_past_limit(pairs: &[Pair], limit: usize) -> usize {
+    let (pseudo, headers): (Vec<_>, Vec<_>) =
+        pairs.iter().partition(|(name, _)| name.starts_with(b":"));
+    let counted = headers.len().min(limit);
+    // At least one, since it looks whether that is enough only after it.
+    let of_pseudo = (limit - counted).max(1);
+    let pair = |(name, value): &&Pair| 8 + name.len() + 1 + value.len() + 1;
+    let headers = headers.iter().take(counted).map(pair).sum::<usize>();
+    4 + headers + pseudo.iter().take(of_pseudo).map(pair).sum::<usize>()
+}
+
 #[derive(Clone, Copy)]
 enum Change<'a> {
     Add(&'a [u8]),
@@ -84,12 +96,18 @@ enum Change<'a> {
 impl Guest<'_, '_> {
     /// Kong gives no more than 100 pairs, says so in its own log only, and drops the rest.
     ///
+    /// It measures other pairs than it writes then: the first hundred headers, and of the pseudo-headers only as
+    /// many as make a hundred. So what the guest is told may be longer than the map, or shorter, and then the map
+    /// was written over what the guest has behind it. Here that is a trap.
+    ///
     /// What is no longer there, or never was, is an empty map on Envoy, and no error.
     fn get_pairs(&mut self, map: i32, data: i32, size: i32) -> Answer {
         let mut pairs = self.pairs(map)?;
         let world = self.world()?;
         let limit = world.profile.map_limit();
+        let mut measured = 0;
         if pairs.len() > limit {
+            measured = measure_past_limit(&pairs, limit);
             pairs.truncate(limit);
             let message = format!("marshalled map truncated to {limit} elements");
             world.log(crate::abi::Level::Warn, message);
@@ -97,7 +115,11 @@ impl Guest<'_, '_> {
         if pairs.is_empty() && world.profile == Profile::Envoy {
             return self.give(&[], data, size);
         }
-        let encoded = encode_map(pairs.iter().map(|(n, v)| (n.as_slice(), v.as_slice())));
+        let mut encoded = encode_map(pairs.iter().map(|(n, v)| (n.as_slice(), v.as_slice())));
+        if pairs.len() == limit && measured > 0 && encoded.len() > measured {
+            return Err(Refusal::trap("a cut map was written past its memory"));
+        }
+        encoded.resize(encoded.len().max(measured), 0);
         self.give(&encoded, data, size)
     }
 

@@ -206,7 +206,6 @@ fn kong_own_property(world: &World, stream: &Stream, path: &str) -> Option<Vec<u
 }
 
 fn kong_request_property(world: &World, stream: &Stream, path: &str) -> Option<Vec<u8>> {
-    let route = &world.roots.get(&stream.root)?.route;
     // nginx's own view, which nothing that the filter does to the headers changes.
     let sent = |index: usize| stream.arrived.pseudo.get(index).map(|(_, v)| v.clone());
     let text = |text: &str| Some(text.as_bytes().to_vec());

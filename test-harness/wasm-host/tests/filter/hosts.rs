@@ -179,7 +179,8 @@ fn a_trap_while_keys_are_fetched_lets_nothing_through() {
 fn headers_past_the_hundred_that_kong_shows_are_not_overlooked() {
     let mut gateway = ready(Profile::Kong, &policy(Profile::Kong));
     let mut request = with_token(&good_token(&gateway));
-    for nth in 0..90 {
+    // With the host and the token.
+    for nth in 2..90 {
         request = request.header(format!("x-filler-{nth}"), "1");
     }
     assert_passed(&gateway.request(0, request.clone()));
@@ -190,6 +191,27 @@ fn headers_past_the_hundred_that_kong_shows_are_not_overlooked() {
         let exchange = gateway.request(0, request.clone().header(hidden, "forged"));
         assert_refused(&exchange, "header_reserved");
     }
+}
+
+#[test]
+fn no_number_of_headers_makes_kong_write_past_the_filters_memory() {
+    let mut gateway = ready(Profile::Kong, &policy(Profile::Kong));
+    for target in ["/".to_owned(), format!("/{}", "a".repeat(2000))] {
+        for number in 85..=120 {
+            let mut request = Request::get(&target);
+            for nth in 1..number {
+                request = request.header(format!("x-{nth}"), "1");
+            }
+            let exchange = gateway.request(0, request);
+            let expected = if number > 90 {
+                "header_reserved"
+            } else {
+                "token_missing"
+            };
+            assert_refused(&exchange, expected);
+        }
+    }
+    assert_passed(&send_good(&mut gateway));
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod configurations;
 mod hosts;
 mod input;
 mod keys;
-mod kong_versions;
+mod kong;
 mod limits;
 mod once;
 mod pitfalls;

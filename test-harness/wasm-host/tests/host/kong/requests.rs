@@ -44,7 +44,7 @@ fn a_map_of_more_than_100_headers_is_cut_off() {
     let mut gateway = start(KONG, &guest);
     let mut request = Request::get("/");
     for _ in 0..200 {
-        request = request.header("x", "");
+        request = request.header("x", "as long as a pseudo-header");
     }
     let exchange = gateway.request(0, request.header("x-last", "hidden"));
     let said = said(&mut gateway);
@@ -53,11 +53,37 @@ fn a_map_of_more_than_100_headers_is_cut_off() {
         "the callback is told of all but the pseudo-headers"
     );
     assert_eq!(said[1], "!marshalled map truncated to 100 elements");
-    let seen = decode_map(said[2].as_bytes()).unwrap();
+    // What was measured and not written is left as it was.
+    let written = format!("{}\0", said[2].trim_end_matches('\0'));
+    assert!(said[2].len() > written.len());
+    let seen = decode_map(written.as_bytes()).unwrap();
     assert_eq!(seen.len(), 100);
     assert!(seen.iter().all(|(name, _)| name != b"x-last"));
     assert_eq!(said[3], "hidden");
     assert_eq!(sent(&exchange, "x-last"), ["hidden"]);
+}
+
+#[test]
+fn a_map_that_is_cut_off_is_written_past_the_memory_that_was_made_for_it() {
+    let guest = Guest::headers([Do::GetMap(REQUEST)]);
+    let mut gateway = start(KONG, &guest);
+    let target = format!("/{}", "a".repeat(1000));
+    let passage = |gateway: &mut jobgate_wasm_host::Gateway, headers: usize| {
+        let mut request = Request::get(&target);
+        // With the host.
+        for _ in 1..headers {
+            request = request.header("x", "");
+        }
+        gateway.request(0, request).passage
+    };
+    assert_eq!(passage(&mut gateway, 96), Passage::Decided);
+    for headers in [99, 100, 150] {
+        assert_eq!(
+            passage(&mut gateway, headers),
+            Passage::Trapped,
+            "{headers}"
+        );
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What Kong tells of a request and what it can be told, by version: less on the older ones, and never less safe.
+//! What is Kong's alone: what its versions tell of a request and can be told, less on the older ones and never less safe.
 
 use jobgate_harness::mint::TokenSpec;
 use jobgate_wasm_host::{Exchange, Gateway, KongVersion, Options, Profile, Request, RouteConfig};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::common::{
     assert_passed, assert_refused, give_keys, good_token, lines, minter, module, options, policy,
-    unix, with_token,
+    ready, unix, with_token,
 };
 
 const KONG: Profile = Profile::Kong;
@@ -102,4 +102,27 @@ fn a_deny_rule_by_name_holds_where_no_name_is_told() {
             _ => assert_passed(&unnamed),
         }
     }
+}
+
+#[test]
+fn kongs_own_logs_of_a_refused_request_have_no_token() {
+    let mut configuration = policy(KONG);
+    configuration["token"] = json!({ "header": "x-ci-token" });
+    configuration["rules"][0]["claims"]["pipeline_slug"] = "other".into();
+    let mut gateway = ready(KONG, &configuration);
+    let token = good_token(&gateway);
+    let request = Request::get("/").header("X-CI-Token", format!("Bearer {token}"));
+    let exchange = gateway.request(0, request);
+    assert_refused(&exchange, "no_rule_matched");
+    let logged: Vec<_> = exchange
+        .logged
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(b"x-ci-token"))
+        .map(|(_, value)| value.as_slice())
+        .collect();
+    assert_eq!(logged, [b""]);
+    // What was not sent is not made up.
+    let without = gateway.request(0, Request::get("/"));
+    assert_refused(&without, "token_missing");
+    assert!(without.logged.iter().all(|(name, _)| name != b"x-ci-token"));
 }
