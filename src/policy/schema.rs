@@ -1,8 +1,11 @@
 //! The configuration's JSON Schema, from the types that read it.
 //!
 //! It is never stricter than [`Policy::from_json`](super::Policy::from_json), and says of the shape what that
-//! says. What needs more than one member to tell is not in it, such as a rule without a tenant pin.
+//! says, and of texts and numbers what a pattern or a bound can say ([`narrow`]). What needs more than one member to
+//! tell is not in it, such as a rule without a tenant pin.
 //! A description ends in a paragraph `Default: ...` where there is a default.
+
+mod narrow;
 
 use super::identity::IdentityField;
 use super::preset::Preset;
@@ -20,6 +23,8 @@ pub fn schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<RawPolicy>().to_value();
     tidy(&mut schema);
+    let missing = narrow::narrow(&mut schema);
+    debug_assert_eq!(missing, Vec::<String>::new());
     if let Value::Object(root) = &mut schema {
         root.insert("title".into(), "Jobgate policy".into());
     }
