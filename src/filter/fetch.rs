@@ -29,14 +29,21 @@ struct Call {
 #[derive(Default)]
 pub(super) struct Fetcher {
     calls: HashMap<u32, Call>,
+    /// Second steps that wait for a tick, where no answer may be followed by a call.
+    next: Vec<(SharedRemote, Fetch)>,
 }
 
 /// Where a context goes, its answers go elsewhere: what it fetched for others is asked for again.
 impl Drop for Fetcher {
     fn drop(&mut self) {
-        for call in self.calls.values() {
-            if let Ok(mut remote) = call.remote.try_borrow_mut() {
-                remote.abandon(call.flight);
+        let calls = self.calls.values().map(|call| (&call.remote, call.flight));
+        let next = self
+            .next
+            .iter()
+            .map(|(remote, fetch)| (remote, fetch.flight));
+        for (remote, flight) in calls.chain(next) {
+            if let Ok(mut remote) = remote.try_borrow_mut() {
+                remote.abandon(flight);
             }
         }
     }
@@ -46,6 +53,9 @@ impl Fetcher {
     /// Sends the fetches that are due.
     pub(super) fn on_tick(&mut self, route: &Route) {
         let Ok(now) = now() else { return };
+        for (remote, fetch) in std::mem::take(&mut self.next) {
+            self.send(route, &remote, &fetch);
+        }
         for remote in route.remotes() {
             let due = match remote.try_borrow_mut() {
                 Ok(mut remote) => remote.poll(now, route.shared()),
@@ -136,7 +146,11 @@ impl Fetcher {
         drop(kept);
         match step {
             Step::Fetch(fetch) => {
-                self.send(route, remote, &fetch);
+                if route.vm.host.calls_in_answers() {
+                    self.send(route, remote, &fetch);
+                } else {
+                    self.next.push((Rc::clone(remote), fetch));
+                }
                 false
             }
             Step::Done(report) => {

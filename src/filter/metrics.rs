@@ -15,6 +15,8 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub(super) struct Metrics {
     ids: RefCell<HashMap<String, u32>>,
+    /// What was counted before the host said whether it has counters.
+    early: RefCell<HashMap<String, i64>>,
 }
 
 impl Metrics {
@@ -44,6 +46,25 @@ impl Metrics {
     }
 
     fn count(&self, host: &dyn Host, name: &str) {
+        let Ok(mut early) = self.early.try_borrow_mut() else {
+            return;
+        };
+        match host.counts() {
+            None => {
+                let times = early.entry(name.to_owned()).or_default();
+                *times = times.saturating_add(1);
+            }
+            Some(false) => early.clear(),
+            Some(true) => {
+                for (name, times) in early.drain() {
+                    self.add(host, &name, times);
+                }
+                self.add(host, name, 1);
+            }
+        }
+    }
+
+    fn add(&self, host: &dyn Host, name: &str, times: i64) {
         let Ok(mut ids) = self.ids.try_borrow_mut() else {
             return;
         };
@@ -59,6 +80,6 @@ impl Metrics {
             }
         };
         // A count that is lost is no reason to refuse. (The SDK panics at what no host was seen to answer.)
-        _ = hostcalls::increment_metric(id, 1);
+        _ = hostcalls::increment_metric(id, times);
     }
 }

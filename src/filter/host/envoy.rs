@@ -23,6 +23,14 @@ impl Host for Envoy {
         "jobgate_"
     }
 
+    fn counts(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    fn calls_in_answers(&self) -> bool {
+        true
+    }
+
     fn shared_data(&self) -> Option<&'static HostData> {
         Some(&ENVOY)
     }

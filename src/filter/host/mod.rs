@@ -1,6 +1,7 @@
 //! The differences between the proxies, in one place. Nothing else asks which one this is.
 
 mod envoy;
+mod kong_version;
 mod restricted;
 
 use self::envoy::Envoy;
@@ -22,6 +23,12 @@ pub(super) trait Host {
 
     /// What the names of counters begin with: Kong puts the filter's name before them itself.
     fn metric_prefix(&self) -> &'static str;
+
+    /// Whether it has counters; none as long as it does not say.
+    fn counts(&self) -> Option<bool>;
+
+    /// Whether a call can be made while the answer to another is being told.
+    fn calls_in_answers(&self) -> bool;
 
     /// Shared data, where it is there for sure.
     fn shared_data(&self) -> Option<&'static HostData>;

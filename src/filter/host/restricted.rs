@@ -1,5 +1,6 @@
 //! Kong.
 
+use super::kong_version::Version;
 use super::{Host, exact_property, property};
 use crate::filter::shared::HostData;
 use crate::policy::ClientCertificate;
@@ -7,7 +8,6 @@ use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{MapType, Status};
 use serde_json::Value;
-use std::cell::Cell;
 
 /// Kong, and any host that has not shown itself to be Envoy: nothing can be taken away, so what cannot be
 /// overwritten is refused.
@@ -30,6 +30,16 @@ impl Host for Restricted {
 
     fn metric_prefix(&self) -> &'static str {
         ""
+    }
+
+    fn counts(&self) -> Option<bool> {
+        Version::of_kong().map(|version| version.is_some_and(Version::has_metrics))
+    }
+
+    /// In the answer of a tick's call Kong has no request any more that another call could belong to, and its
+    /// worker ends.
+    fn calls_in_answers(&self) -> bool {
+        false
     }
 
     /// Kong has none unless a zone is configured, and traps without.
@@ -114,7 +124,7 @@ impl Host for Restricted {
 
     /// In the table that Kong's Lua plugins share. Whoever has none ends the VM when it is written to.
     fn note_record(&self, record: &str) {
-        if Kong::this() != Kong::Unknown {
+        if let Some(Some(_)) = Version::of_kong() {
             let path = vec!["kong", "ctx", "shared", "jobgate_decision"];
             // A status that is not Ok does not come back: the request ends with an error.
             _ = hostcalls::set_property(path, Some(record.as_bytes()));
@@ -136,50 +146,11 @@ impl Host for Restricted {
     }
 }
 
-/// What is known of the Kong that this is, if it is one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kong {
-    /// Nothing: it is another nginx, or a Kong before 3.6, where properties of requests are fewer.
-    Unknown,
-    /// It tells routes as documents only.
-    Before3_9,
-    /// It tells their names.
-    From3_9,
-}
-
-thread_local! {
-    /// It stays what it is as long as the VM lives.
-    static KONG: Cell<Option<Kong>> = const { Cell::new(None) };
-}
-
-impl Kong {
-    /// Asks in a request: before there is one, Kong does not say.
-    fn this() -> Self {
-        if let Some(known) = KONG.get() {
-            return known;
-        }
-        let version = property(&["kong", "version"]);
-        let found = version.map_or(Self::Unknown, |version| Self::of_version(&version));
-        KONG.set(Some(found));
-        found
-    }
-
-    fn of_version(version: &str) -> Self {
-        let mut parts = version
-            .split('.')
-            .map(|part| part.parse::<u32>().unwrap_or(0));
-        if (parts.next(), parts.next()) >= (Some(3), Some(9)) {
-            Self::From3_9
-        } else {
-            Self::Before3_9
-        }
-    }
-}
-
 /// The name of the route or the service, which is in its document too.
 fn name_of(property: &str, document: &str) -> Option<String> {
     exact_property(&["kong", property]).or_else(|| {
-        if Kong::this() != Kong::Before3_9 {
+        let version = Version::of_kong().flatten()?;
+        if version.tells_names() {
             return None;
         }
         let document = exact_property(&["kong", "router", document])?;

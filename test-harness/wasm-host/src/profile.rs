@@ -109,14 +109,16 @@ pub enum Cluster {
     Empty,
 }
 
-/// A version of Kong, as far as properties of requests go (`kong/runloop/wasm.lua`).
+/// A version of Kong, as far as it decides what filters can ask (`kong/runloop/wasm.lua`, and the module's functions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KongVersion {
-    /// 3.5: no more than the ids of the route and the service, and nothing can be set.
+    /// 3.5: no more than the ids of the route and the service, nothing can be set, and no metrics.
     V3_5,
-    /// 3.8: the route and the service as documents, and `kong.ctx.shared`.
+    /// 3.7: the route and the service as documents, and `kong.ctx.shared`.
+    V3_7,
+    /// 3.8: metrics too.
     V3_8,
-    /// 3.9: their names too.
+    /// 3.9: names of routes and services too.
     V3_9,
 }
 

@@ -58,8 +58,16 @@ impl Guest<'_, '_> {
 
     fn check_kong_call(&mut self, host: &str, headers: &[Pair]) -> Answer {
         let refused = |why: &str| Err(Refusal::trap(format!("dispatch failed: {why}")));
-        match self.world()?.frame.callback {
-            Callback::Tick | Callback::Request | Callback::CallResponse => {}
+        let world = self.world()?;
+        let of_request = world.stream().is_some();
+        match world.frame.callback {
+            Callback::Tick | Callback::Request => {}
+            // A tick's request is gone when its call is answered, and nginx follows it nowhere.
+            Callback::CallResponse if !of_request => {
+                world.frame.worker_killed = true;
+                return Err(Refusal::trap("the worker crashed dispatching a call"));
+            }
+            Callback::CallResponse => {}
             _ => return refused("not in this callback"),
         }
         if host.is_empty() {

@@ -6,7 +6,7 @@ use super::guest::{Answer, Guest, Refusal};
 use crate::abi::Status;
 use crate::faults::HostCall;
 use crate::metrics::{MetricError, MetricKind};
-use crate::profile::Profile;
+use crate::profile::{KongVersion, Profile};
 use crate::vm::State;
 
 /// Kong's limit for `pw:<filter>:<name>`.
@@ -70,6 +70,9 @@ impl Guest<'_, '_> {
     fn define_metric(&mut self, kind: i32, name: &str) -> Answer<u32> {
         let world = self.world()?;
         let kong = world.profile == Profile::Kong;
+        if kong && world.options.kong < KongVersion::V3_8 {
+            return Err(Refusal::trap("not yet implemented"));
+        }
         let Some(kind) = MetricKind::from_abi(kind) else {
             return Err(match world.profile {
                 Profile::Envoy => Status::BadArgument.into(),

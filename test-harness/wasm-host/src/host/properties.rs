@@ -110,7 +110,7 @@ impl Guest<'_, '_> {
     /// traps on any other `kong.*` or `ngx.*`.
     fn set_property(&mut self, path: String, value: Vec<u8>) -> Answer {
         let world = self.world()?;
-        let has_table = world.options.kong >= KongVersion::V3_8;
+        let has_table = world.options.kong >= KongVersion::V3_7;
         if world.profile == Profile::Kong && !(has_table && path.starts_with("kong.ctx.shared.")) {
             let immutable = ["kong.", "ngx.", "request.", "source.", "connection."];
             return Err(if immutable.iter().any(|p| path.starts_with(p)) {
@@ -184,7 +184,7 @@ fn kong_own_property(world: &World, stream: &Stream, path: &str) -> Option<Vec<u
     let since = match path {
         "kong.route_id" => KongVersion::V3_5,
         "kong.route_name" | "kong.service_name" => KongVersion::V3_9,
-        _ => KongVersion::V3_8,
+        _ => KongVersion::V3_7,
     };
     let version = world.options.kong;
     if version < since {
@@ -199,7 +199,8 @@ fn kong_own_property(world: &World, stream: &Stream, path: &str) -> Option<Vec<u
         "kong.node.id" => Some(b"00000000-0000-4000-8000-000000000000".to_vec()),
         "kong.version" => Some(match version {
             KongVersion::V3_9 => b"3.9.3".to_vec(),
-            _ => b"3.8.1".to_vec(),
+            KongVersion::V3_8 => b"3.8.1".to_vec(),
+            _ => b"3.7.1".to_vec(),
         }),
         _ => None,
     }

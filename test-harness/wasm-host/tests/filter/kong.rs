@@ -1,16 +1,23 @@
 //! What is Kong's alone: what its versions tell of a request and can be told, less on the older ones and never less safe.
 
 use jobgate_harness::mint::TokenSpec;
-use jobgate_wasm_host::{Exchange, Gateway, KongVersion, Options, Profile, Request, RouteConfig};
+use jobgate_wasm_host::{
+    CallResponse, Exchange, Gateway, KongVersion, Options, Profile, Request, RouteConfig,
+};
 use serde_json::{Value, json};
 
 use crate::common::{
-    assert_passed, assert_refused, give_keys, good_token, lines, minter, module, options, policy,
-    ready, unix, with_token,
+    ISSUER, TICK, answer, assert_passed, assert_refused, give_keys, good_token, lines, minter,
+    module, options, policy, ready, unix, with_token,
 };
 
 const KONG: Profile = Profile::Kong;
-const VERSIONS: [KongVersion; 3] = [KongVersion::V3_5, KongVersion::V3_8, KongVersion::V3_9];
+const VERSIONS: [KongVersion; 4] = [
+    KongVersion::V3_5,
+    KongVersion::V3_7,
+    KongVersion::V3_8,
+    KongVersion::V3_9,
+];
 
 /// A gateway that has keys, with one route of this name that leads to the service `upstream`.
 fn gateway(kong: KongVersion, route: &str, rules: &Value) -> Gateway {
@@ -70,7 +77,7 @@ fn other_plugins_of_kong_find_the_record_of_every_decision() {
 fn rules_find_routes_and_services_by_name_on_each_version_that_tells_them() {
     for name in ["deploy", "upstream"] {
         let rules = json!([{ "id": "by-name", "routes": [name], "claims": { "organization_slug": "acme" } }]);
-        for version in [KongVersion::V3_8, KongVersion::V3_9] {
+        for version in [KongVersion::V3_7, KongVersion::V3_8, KongVersion::V3_9] {
             assert_passed(&send(&mut gateway(version, "deploy", &rules)));
         }
         // It tells no names, so nothing is allowed by one.
@@ -125,4 +132,44 @@ fn kongs_own_logs_of_a_refused_request_have_no_token() {
     let without = gateway.request(0, Request::get("/"));
     assert_refused(&without, "token_missing");
     assert!(without.logged.iter().all(|(name, _)| name != b"x-ci-token"));
+}
+
+#[test]
+fn counters_are_touched_only_where_kong_has_them() {
+    let any_job = json!([{ "id": "any-job", "claims": { "organization_slug": "acme" } }]);
+    for version in VERSIONS {
+        let mut gateway = gateway(version, "deploy", &any_job);
+        assert_passed(&send(&mut gateway));
+        assert_passed(&send(&mut gateway));
+        let counted = |name: &str| gateway.metrics().get(name).map(|metric| metric.value);
+        // To define one on an older Kong ends the VM. What was fetched before Kong could be asked counts too.
+        let expected = (version >= KongVersion::V3_8).then_some((2, 1));
+        let counted = counted("decision_allow").zip(counted("fetch_ok"));
+        assert_eq!(counted, expected, "{version:?}");
+    }
+}
+
+#[test]
+fn the_second_step_of_discovery_waits_for_a_tick() {
+    let mut configuration = policy(KONG);
+    configuration["issuers"][0]["jwks"] = json!({ "cluster": "ci.example:443", "discovery": true });
+    let mut gateway = crate::common::gateway(KONG, &configuration);
+    gateway.advance(TICK);
+    let metadata = json!({ "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/keys") });
+    let document = |gateway: &mut Gateway, path: &str, document: &Value| {
+        let calls = gateway.pending_calls();
+        let [call] = calls.as_slice() else {
+            panic!("{calls:?}")
+        };
+        let asked = call.headers.iter().find(|(name, _)| name == b":path");
+        assert_eq!(asked.unwrap().1, path.as_bytes());
+        answer(gateway, call, CallResponse::new(200, document.to_string()));
+    };
+    document(&mut gateway, "/.well-known/openid-configuration", &metadata);
+    // In the answer itself a call would end Kong's worker.
+    assert!(gateway.pending_calls().is_empty());
+    assert_refused(&send(&mut gateway), "keys_unavailable");
+    gateway.advance(TICK);
+    document(&mut gateway, "/keys", &minter().jwks());
+    assert_passed(&send(&mut gateway));
 }
