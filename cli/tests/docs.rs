@@ -1,4 +1,4 @@
-//! The tables of docs/policy.md say what the schema says. `make docs` writes them.
+//! The tables of docs/policy.md and kong/jobgate.meta.json say what the types say. `make docs` writes them.
 
 mod command;
 
@@ -44,6 +44,21 @@ fn the_tables_of_the_policy_reference_are_those_of_the_schema() {
         assert!(
             page == renewed,
             "docs/policy.md is not what the types say; run `make docs`\n{differs:?}"
+        );
+    }
+}
+
+#[test]
+fn kongs_metadata_is_what_the_command_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kong/jobgate.meta.json");
+    let printed = command::run(&["schema", "--kong"], "");
+    assert_eq!((printed.code, printed.stderr.as_str()), (0, ""));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, printed.stdout).expect("the file can be written");
+    } else {
+        assert!(
+            fs::read_to_string(&path).is_ok_and(|is| is == printed.stdout),
+            "kong/jobgate.meta.json is not what `jobgate schema --kong` prints; run `make docs`"
         );
     }
 }

@@ -10,8 +10,10 @@ use super::schedule::RawWindow;
 #[cfg(feature = "schema")]
 use super::schema;
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
+use serde::de::{
+    Deserializer, Error, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -113,7 +115,7 @@ pub(super) struct RawIssuer {
     /// the claims that name their customers.
     ///
     /// Default: the preset's.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_list")]
     pub(super) tenant_claims: Option<Vec<String>>,
     /// Conditions that every token of this issuer must meet before any allow rule can match, as in
     /// [rules](#roles-and-rules). Deny rules match all the same.
@@ -404,6 +406,35 @@ pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A list that is written, and may say something by being empty. Kong writes an empty list as an empty object: its
+/// Lua can't tell the two apart.
+fn present_list<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    struct ListVisitor;
+
+    impl<'de> Visitor<'de> for ListVisitor {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a sequence")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<String>, A::Error> {
+            Deserialize::deserialize(SeqAccessDeserializer::new(list))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<String>, A::Error> {
+            match map.next_key::<IgnoredAny>()? {
+                None => Ok(Vec::new()),
+                Some(_) => Err(A::Error::invalid_type(Unexpected::Map, &self)),
+            }
+        }
+    }
+
+    deserializer.deserialize_any(ListVisitor).map(Some)
 }
 
 /// What is asked of one claim: a scalar (short for `equals`), or matchers that must all hold.

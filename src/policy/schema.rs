@@ -4,6 +4,8 @@
 //! says. What needs more than one member to tell is not in it, such as a rule without a tenant pin.
 //! A description ends in a paragraph `Default: ...` where there is a default.
 
+mod narrow;
+
 use super::identity::IdentityField;
 use super::preset::Preset;
 use super::raw::{OneOrMany, RawClaimRule, RawPolicy, RawSize, Scalar};
@@ -20,6 +22,8 @@ pub fn schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<RawPolicy>().to_value();
     tidy(&mut schema);
+    let missing = narrow::narrow(&mut schema);
+    debug_assert_eq!(missing, Vec::<String>::new());
     if let Value::Object(root) = &mut schema {
         root.insert("title".into(), "Jobgate policy".into());
     }

@@ -243,7 +243,7 @@ fn the_examples_for_fleets_count_by_a_header_that_the_gate_sets() {
         serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
     };
     let envoy = read("envoy/rate-limit.yaml");
-    let kong = read("kong/rate-limiting.yaml");
+    let kong = read("kong/rate-limiting.yml");
     let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
     let plugin = kong["plugins"]
         .as_array()
@@ -252,7 +252,7 @@ fn the_examples_for_fleets_count_by_a_header_that_the_gate_sets() {
                 .iter()
                 .find(|plugin| plugin["name"] == "rate-limiting")
         })
-        .expect("kong/rate-limiting.yaml has the plugin");
+        .expect("kong/rate-limiting.yml has the plugin");
     for (file, policy, header) in [
         (
             "envoy/rate-limit.yaml",
@@ -260,7 +260,7 @@ fn the_examples_for_fleets_count_by_a_header_that_the_gate_sets() {
             envoy.pointer(&format!("{manager}/route_config/virtual_hosts/0/routes/0/route/rate_limits/0/actions/0/request_headers/header_name")),
         ),
         (
-            "kong/rate-limiting.yaml",
+            "kong/rate-limiting.yml",
             kong.pointer("/filter_chains/0/filters/0/config"),
             plugin.pointer("/config/header_name"),
         ),
@@ -268,7 +268,10 @@ fn the_examples_for_fleets_count_by_a_header_that_the_gate_sets() {
         let text = |value: Option<&serde_json::Value>| {
             value.and_then(|value| value.as_str()).map(str::to_owned)
         };
-        let policy = text(policy).unwrap_or_else(|| panic!("{file} has a policy"));
+        // On Kong it is an object, on Envoy a text.
+        let policy = text(policy)
+            .or_else(|| policy.map(ToString::to_string))
+            .unwrap_or_else(|| panic!("{file} has a policy"));
         let policy = Policy::from_json(policy.as_bytes())
             .unwrap_or_else(|errors| panic!("{file}: {errors}"));
         let header = text(header).unwrap_or_else(|| panic!("{file} names a header"));
