@@ -1,7 +1,8 @@
 //! The configuration's JSON Schema, from the types that read it.
 //!
 //! It is never stricter than [`Policy::from_json`](super::Policy::from_json), and says of the shape what that
-//! says. What needs more than one member to tell is not in it, such as a rule without a tenant pin.
+//! says, and of texts and numbers what a pattern or a bound can say ([`narrow`]). What needs more than one member to
+//! tell is not in it, such as a rule without a tenant pin.
 //! A description ends in a paragraph `Default: ...` where there is a default.
 
 mod narrow;

@@ -12,7 +12,7 @@ use std::io::Write as _;
 
 /// Prints the JSON Schema of policies.
 ///
-/// It says which members there are and of what shape, for editors and other tools. What takes more to tell,
+/// It says which members there are and of what shape, for editors, Kong and other tools. What takes more to tell,
 /// such as a rule that any tenant could meet, `jobgate check` finds.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -33,7 +33,7 @@ Examples:
     sed -i '1i # yaml-language-server: $schema=jobgate.schema.json' policy.yaml
 
   Let Kong check the filter's configuration, and take it as YAML rather than as a text:
-    jobgate schema --kong > /usr/local/kong/wasm/jobgate.meta.json";
+    jobgate schema --kong > /opt/jobgate/jobgate.meta.json";
 
 impl SchemaArgs {
     pub(crate) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {

@@ -188,6 +188,16 @@ fn every_preset_has_its_provider_in_it() {
 }
 
 #[test]
+fn no_tenant_claims_are_an_empty_list_or_what_kong_makes_of_it() {
+    for none in [json!([]), json!({})] {
+        let own = json!({ "issuer": "https://ci.example", "algorithms": ["RS256"], "tenant_claims": none });
+        assert!(issuer(&own).tenant_claims.is_empty());
+    }
+    let left_out = json!({ "preset": "gitlab", "issuer": "https://git.example" });
+    assert!(!issuer(&left_out).tenant_claims.is_empty());
+}
+
+#[test]
 fn each_role_comes_after_those_that_it_includes_and_a_cycle_is_named() {
     let policy = |roles: &[(String, Vec<String>)]| {
         let set = |included: &Vec<String>| match included.as_slice() {
