@@ -424,8 +424,7 @@ consumers:
         ["spec.wasm[0].config"]
     );
     assert!(places(&envoy_gateway("jobgate", &format!("{other}, {other}"))).is_empty());
-    let list = format!(
-        "{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{{\"apiVersion\": \"extensions.istio.io/v1alpha1\", \"kind\": \"WasmPlugin\", \"spec\": {{\"url\": \"jobgate\", \"pluginConfig\": {{\"rules\": []}}}}}}]}}"
-    );
-    assert_eq!(places(&list), ["items[0].spec.pluginConfig"]);
+    let list = r#"{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "extensions.istio.io/v1alpha1",
+        "kind": "WasmPlugin", "spec": {"url": "jobgate", "pluginConfig": {"rules": []}}}]}"#;
+    assert_eq!(places(list), ["items[0].spec.pluginConfig"]);
 }
