@@ -51,7 +51,7 @@ test: dist ## run everything: the core, the .wasm in the in-process host, the re
 	$(call say,running the tests)
 	$(CARGO) test --locked --workspace
 
-docs: ## write the tables of docs/policy.md from the types that read policies
+docs: ## write what the types say: the tables of docs/policy.md, kong/jobgate.meta.json
 	UPDATE_DOCS=1 $(CARGO) test --locked -p jobgate-cli --test docs
 
 CASES := 100000
