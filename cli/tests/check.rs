@@ -49,6 +49,17 @@ fn the_exit_code_tells_how_it_ended() {
             "",
         ),
         (
+            &[
+                "check",
+                "../../../envoy/istio.yaml",
+                "../../../envoy/envoy-gateway.yaml",
+            ],
+            "",
+            0,
+            "0 errors, 0 warnings, 4 notes in 2 policies of 2 files",
+            "",
+        ),
+        (
             &["check", "policy.yaml", "twice.yaml"],
             "",
             1,

@@ -1,5 +1,6 @@
 //! Where in a gateway's configuration the policies are.
 
+use super::kubernetes;
 use super::tree::Node;
 use std::rc::Rc;
 
@@ -60,7 +61,7 @@ fn is_member(name: &str) -> bool {
     alike.contains(&name)
 }
 
-fn looks_like_a_policy(node: &Node) -> bool {
+pub(super) fn looks_like_a_policy(node: &Node) -> bool {
     OF_A_POLICY.iter().any(|name| node.get(name).is_some())
 }
 
@@ -70,6 +71,9 @@ fn walk(node: &Rc<Node>, place: &str, found: &mut Vec<Found>) {
     }
     if is_wasm(node) && is_jobgate(node, place) {
         found.push(of_envoy(node, place));
+        return;
+    }
+    if kubernetes::find(node, place, found).is_some() {
         return;
     }
     for member in node.members() {
@@ -145,7 +149,7 @@ fn is_jobgate(wasm: &Node, place: &str) -> bool {
 }
 
 /// Whether the filter's name is in any text of these.
-fn mentions(node: &Node) -> bool {
+pub(super) fn mentions(node: &Node) -> bool {
     node.text().is_some_and(|text| text.contains("jobgate"))
         || node.items().iter().any(|item| mentions(item))
         || node.members().iter().any(|member| mentions(&member.value))

@@ -10,6 +10,7 @@ mod embedded;
 mod find;
 mod flaw;
 mod json;
+mod kubernetes;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -162,7 +163,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
 
 fn no_policy(name: &str) -> Failure {
     Failure::new(format!("{name}: there is no policy in here")).help(
-        "a policy has issuers and rules; in Kong's configuration it is the config of a plugin or filter with the name jobgate, in Envoy's the configuration of a Wasm filter with jobgate in its name, root_id, vm_id or code",
+        "a policy has issuers and rules; in Kong's configuration it is the config of a plugin or filter with the name jobgate, in Envoy's the configuration of a Wasm filter with jobgate in its name, root_id, vm_id or code, in Istio's and Envoy Gateway's that of a WasmPlugin or an EnvoyExtensionPolicy",
     )
 }
 

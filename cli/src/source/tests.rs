@@ -255,6 +255,22 @@ fn what_could_be_read_in_two_ways_or_is_no_json_is_a_flaw_at_its_place() {
         ("rules: *none\n", "1:8", "this is not YAML"),
         ("rules: &all [*all]\n", "1:14", "is a part of"),
         ("rules: []\n---\nrules: []\n", "3:1", "a second document"),
+        ("rules: []\n---\n", "2:4", "a second document"),
+        (
+            "{ apiVersion: v1, kind: List }\n---\nrules: []\n",
+            "3:1",
+            "a second document",
+        ),
+        (
+            "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: { name: jobgate }\nspec: { url: x }\n",
+            "4:7",
+            "there is no configuration",
+        ),
+        (
+            "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nspec: { wasm: [{ name: jobgate, config: '{}' }] }\n",
+            "3:41",
+            "is a text here",
+        ),
         ("rules: [\n", "1:8", "this is not YAML"),
         ("# nothing\n", "1:1", "there is nothing here"),
         (
@@ -373,4 +389,42 @@ consumers:
     );
     assert!(places("services: []").is_empty());
     assert!(places("plugins: [{ name: cors }]").is_empty());
+    let istio = |name: &str, config: &str| {
+        format!(
+            "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {{ name: {name} }}\nspec: {{ url: oci://registry/{name}, pluginConfig: {config} }}\n"
+        )
+    };
+    assert_eq!(places(&istio("jobgate", "{ a: 1 }")), ["spec.pluginConfig"]);
+    let several = format!(
+        "---\n# An empty one.\n---\n{}---\n{}---\n{}---\n",
+        istio("other", "{ a: 1 }"),
+        istio("x", policy),
+        istio("jobgate", policy)
+    );
+    assert_eq!(
+        places(&several),
+        ["[1].spec.pluginConfig", "[2].spec.pluginConfig"]
+    );
+    let envoy_gateway = |name: &str, wasm: &str| {
+        format!(
+            "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nmetadata: {{ name: {name} }}\nspec: {{ wasm: [{wasm}] }}\n"
+        )
+    };
+    let (named, pulled) = (
+        format!("{{ name: jobgate, config: {policy} }}"),
+        format!("{{ code: {{ image: {{ url: r/jobgate:1 }} }}, config: {policy} }}"),
+    );
+    let other = "{ name: other, config: { a: 1 } }";
+    assert_eq!(
+        places(&envoy_gateway("x", &format!("{other}, {named}, {pulled}"))),
+        ["spec.wasm[1].config", "spec.wasm[2].config"]
+    );
+    assert_eq!(
+        places(&envoy_gateway("jobgate", "{ config: { mode: shadow } }")),
+        ["spec.wasm[0].config"]
+    );
+    assert!(places(&envoy_gateway("jobgate", &format!("{other}, {other}"))).is_empty());
+    let list = r#"{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "extensions.istio.io/v1alpha1",
+        "kind": "WasmPlugin", "spec": {"url": "jobgate", "pluginConfig": {"rules": []}}}]}"#;
+    assert_eq!(places(list), ["items[0].spec.pluginConfig"]);
 }

@@ -1,6 +1,7 @@
 //! YAML 1.2, with places, as the JSON that a gateway makes of it.
 
 use super::flaw::Flaw;
+use super::kubernetes;
 use super::scalar;
 use super::tree::{Kind, Member, Node, Quoting, Span};
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput, Tag};
@@ -11,7 +12,8 @@ use std::rc::Rc;
 /// Nodes that a document may have once its aliases are written out.
 const MOST_NODES: usize = 1_000_000;
 
-/// Reads all of `text` as one YAML document. Places are bytes of `text`.
+/// Reads all of `text` as one YAML document. Places are bytes of `text`. Objects of Kubernetes may be several
+/// documents: then they are a list.
 ///
 /// # Errors
 /// The first thing that is not YAML, that JSON can't say, or that could be read in two ways.
@@ -37,29 +39,47 @@ struct Loader<'t> {
 
 impl<'t> Loader<'t> {
     fn document(&mut self) -> Result<Rc<Node>, Flaw> {
-        let mut document = None;
+        let mut documents = Vec::new();
         loop {
             let (event, span) = self.next()?;
             match event {
                 Event::StreamEnd => break,
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
-                _ if document.is_some() => {
-                    return Err(Flaw::new(
-                        self.first_line(&span),
-                        "a second document begins here",
-                        "write one document to a file",
-                    ));
+                event => {
+                    let first_line = self.first_line(&span);
+                    documents.push((self.node(event, span)?, first_line));
                 }
-                event => document = Some(self.node(event, span)?),
             }
         }
-        document.ok_or_else(|| {
-            Flaw::new(
-                0..self.text.len(),
-                "there is nothing here",
-                "write a policy: issuers and rules",
-            )
-        })
+        let whole = 0..self.text.len();
+        let second = match documents.as_slice() {
+            [] => {
+                return Err(Flaw::new(
+                    whole,
+                    "there is nothing here",
+                    "write a policy: issuers and rules",
+                ));
+            }
+            [(only, _)] => return Ok(Rc::clone(only)),
+            [_, (_, second), ..] => second.clone(),
+        };
+        let objects: Vec<_> = documents
+            .into_iter()
+            .map(|(document, _)| document)
+            // What `---` at the end begins, or before a comment.
+            .filter(|document| !matches!(document.kind, Kind::Bare(Value::Null)))
+            .collect();
+        if !objects.iter().all(|object| kubernetes::is_object(object)) {
+            return Err(Flaw::new(
+                second,
+                "a second document begins here",
+                "write one document to a file; only objects of Kubernetes may be several",
+            ));
+        }
+        Ok(Rc::new(Node {
+            span: whole,
+            kind: Kind::List(objects),
+        }))
     }
 
     fn next(&mut self) -> Result<(Event<'t>, Span), Flaw> {
