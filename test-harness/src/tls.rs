@@ -1,6 +1,6 @@
 //! Certificates for servers and clients of a test, and the authorities that sign them. All are made as a test starts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
@@ -11,8 +11,9 @@ use rcgen::{
 };
 use tempfile::TempDir;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 
 use crate::case::CertificateNames;
 
@@ -26,6 +27,16 @@ pub struct Authority {
 /// The certificate and the key of a server.
 #[derive(Clone, Debug)]
 pub struct ServerIdentity(Arc<ServerConfig>);
+
+/// What is wrong with a file of a certificate or a key.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {why}", .file.display())]
+pub struct ReadError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
 
 /// A server's certificate and key as files in PEM, for a gateway. They are gone with the authority.
 #[derive(Clone, Debug)]
@@ -79,11 +90,7 @@ impl Authority {
     pub fn sign(&self, name: &str) -> ServerIdentity {
         let (certificate, key) = self.issue(server(name));
         let key = private(&key);
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("the provider has suites for them")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
+        let config = server_config(vec![certificate.der().clone()], key)
             .expect("the key is the certificate's");
         ServerIdentity(Arc::new(config))
     }
@@ -144,6 +151,16 @@ impl Authority {
     }
 }
 
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+}
+
 fn server(name: &str) -> CertificateParams {
     CertificateParams::new([name.to_owned()]).expect("a DNS name")
 }
@@ -184,6 +201,26 @@ impl ClientIdentity {
 }
 
 impl ServerIdentity {
+    /// The identity whose certificate (or chain) and key are in these files, in PEM.
+    ///
+    /// # Errors
+    ///
+    /// If one can't be read, or they don't belong together.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, ReadError> {
+        let wrong = |file: &Path| {
+            let file = file.to_owned();
+            move |why| ReadError { file, why }
+        };
+        let chain = CertificateDer::pem_file_iter(certificate)
+            .and_then(Iterator::collect)
+            .map_err(|error| wrong(certificate)(error.to_string()))?;
+        let private =
+            PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key)(error.to_string()))?;
+        server_config(chain, private)
+            .map(|config| Self(Arc::new(config)))
+            .map_err(|error| wrong(certificate)(error.to_string()))
+    }
+
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         self.0.clone()
     }
