@@ -41,7 +41,7 @@ use serde_json::Value;
 use crate::mint::TokenSpec;
 pub use bytes::Bytes;
 pub use expect::{Decision, Expect, Outcome};
-pub use load::{LoadError, Problem, load, load_all};
+pub use load::{LoadError, Problem, load, load_all, load_texts};
 pub use observed::{Forwarded, Observed};
 pub use template::Placeholders;
 
@@ -63,6 +63,16 @@ pub struct CaseFile {
 pub struct Policy(Value);
 
 impl Policy {
+    /// A configuration that is in no case file.
+    pub(crate) fn new(configuration: Value) -> Self {
+        Self(configuration)
+    }
+
+    /// The configuration as it is written.
+    pub(crate) fn written(&self) -> &Value {
+        &self.0
+    }
+
     /// The configuration with its placeholders filled in.
     pub fn fill(&self, with: &Placeholders) -> Value {
         template::fill_value(&self.0, with)

@@ -168,6 +168,39 @@ pub fn send_bytes(to: SocketAddr, bytes: &[u8], timeout: Duration) -> Result<Res
     exchange(to, bytes, false, timeout)
 }
 
+/// Sends requests over one connection, all at once if `pipelined` (RFC 9112, section 9.3.2), else each after the
+/// response to the one before; and gives the responses.
+///
+/// Fewer come where the server closes the connection after one.
+///
+/// # Errors
+///
+/// If a response breaks off, or there is none within the first request's timeout.
+pub fn converse(
+    to: SocketAddr,
+    requests: &[Request],
+    pipelined: bool,
+) -> Result<Vec<Response>, Error> {
+    let timeout = requests.first().map_or(TIMEOUT, |first| first.timeout);
+    let mut connection = Connection::open(to, timeout)?;
+    let (mut buffer, mut responses) = (Vec::new(), Vec::new());
+    if pipelined {
+        let wire: Vec<_> = requests.iter().map(Request::encode).collect();
+        connection.stream.write_all(&wire.concat())?;
+    }
+    for request in requests {
+        if !pipelined && connection.stream.write_all(&request.encode()).is_err() {
+            break;
+        }
+        match response::read_next(&mut connection, &mut buffer, request.method == b"HEAD") {
+            Ok(response) => responses.push(response),
+            Err(Error::NoResponse) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(responses)
+}
+
 fn fields(wire: &mut Vec<u8>, fields: &[(Vec<u8>, Vec<u8>)]) {
     for (name, value) in fields {
         wire.extend(name);

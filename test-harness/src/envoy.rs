@@ -22,9 +22,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client;
-use admin::Admin;
+pub(crate) use admin::Admin;
 pub use admin::Stats;
 pub use binary::{EnvoyBinary, LocateError};
+pub(crate) use bootstrap::gate;
+pub(crate) use cluster::address;
 pub use cluster::{Cluster, Server, Tls};
 pub use downstream::{ClientCertificates, DownstreamTls};
 use process::Process;

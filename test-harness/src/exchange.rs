@@ -1,4 +1,4 @@
-//! One request through a gate on a real Envoy, seen from all sides: the client's, the upstream's and the log's.
+//! One request through a gate on a real gateway, seen from all sides: the client's, the upstream's and the log's.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,14 +8,12 @@ use serde_json::Value;
 use crate::case::{Forwarded, Observed};
 use crate::client::{self, Request, Response};
 use crate::envoy::Envoy;
+use crate::record;
 use crate::tls::ClientIdentity;
 use crate::upstream::{Echo, Upstream};
 
-/// What begins a decision record, wherever in a line of the log it stands.
-const RECORD: &str = r#"{"event":"jobgate.decision""#;
-
 /// How long a record may take from the answer to the log's file.
-const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const RECORD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait between two looks at something that comes about by itself.
 const POLL: Duration = Duration::from_millis(20);
@@ -80,8 +78,14 @@ impl Exchange {
             .take(arrived)
             .collect();
         forwarded.reverse();
-        let id = decision_id(&response, forwarded.last());
-        let record = id.and_then(|id| eventually(RECORD_TIMEOUT, || find(&envoy.log_text(), &id)));
+        let id = record::decision_id(&response, forwarded.last());
+        let record = id.and_then(|id| {
+            eventually(RECORD_TIMEOUT, || {
+                let log = envoy.log_text();
+                let mut records = log.lines().filter_map(record::in_line);
+                records.find(|found| found.contains(&id)).map(str::to_owned)
+            })
+        });
         Ok(Self {
             response,
             forwarded,
@@ -97,8 +101,7 @@ impl Exchange {
 
     /// The problem document's `code`, if the answer is one.
     pub fn code(&self) -> Option<String> {
-        let problem: Value = self.response.json().ok()?;
-        Some(problem["code"].as_str()?.to_owned())
+        record::problem(&self.response, "code")
     }
 
     /// This in the form that expectations are compared with.
@@ -113,30 +116,6 @@ impl Exchange {
             record: self.record.clone().unwrap_or_default(),
         }
     }
-}
-
-/// The name of the decision: refusals tell it to the client, the rest to the upstream, under the policy's own prefix.
-fn decision_id(response: &Response, forwarded: Option<&Echo>) -> Option<String> {
-    // Its header's prefix is the policy's; the problem document names it the same everywhere.
-    let told = response
-        .json::<Value>()
-        .ok()
-        .and_then(|problem| Some(problem["decision_id"].as_str()?.to_owned()));
-    told.or_else(|| {
-        let headers = &forwarded?.headers;
-        let (_, id) = headers
-            .iter()
-            .find(|(name, _)| name.ends_with("-decision-id"))?;
-        Some(id.clone())
-    })
-}
-
-fn find(log: &str, id: &str) -> Option<String> {
-    log.lines()
-        .filter_map(|line| line.find(RECORD).map(|start| &line[start..]))
-        // A line may be seen half-written.
-        .find(|record| record.contains(id) && record.ends_with('}'))
-        .map(str::to_owned)
 }
 
 /// Looks until there is something to see, or time is over.

@@ -73,8 +73,19 @@ impl Issuer {
     ///
     /// If the address can't be bound.
     pub fn listen(listen: SocketAddr, audience: &str) -> io::Result<Self> {
+        Self::listen_as(listen, audience, None)
+    }
+
+    /// An issuer on the given address, whose name (`iss`) and base URL is `url`: where it is known by another than
+    /// the one that it listens on.
+    ///
+    /// # Errors
+    ///
+    /// If the address can't be bound.
+    pub fn listen_as(listen: SocketAddr, audience: &str, url: Option<&str>) -> io::Result<Self> {
         let bound = Bound::bind(listen)?;
-        let minter = Minter::new(format!("http://{}", bound.addr()), audience);
+        let url = url.map_or_else(|| format!("http://{}", bound.addr()), str::to_owned);
+        let minter = Minter::new(url, audience);
         let state = Arc::new(State {
             minter: Mutex::new(minter),
             faults: Mutex::default(),
@@ -95,7 +106,20 @@ impl Issuer {
     ///
     /// If no port can be bound.
     pub fn serve_tls(&mut self, identity: &ServerIdentity) -> io::Result<SocketAddr> {
-        let bound = Bound::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        self.serve_tls_on((Ipv4Addr::LOCALHOST, 0).into(), identity)
+    }
+
+    /// As [`Self::serve_tls`], on the given address.
+    ///
+    /// # Errors
+    ///
+    /// If the address can't be bound.
+    pub fn serve_tls_on(
+        &mut self,
+        listen: SocketAddr,
+        identity: &ServerIdentity,
+    ) -> io::Result<SocketAddr> {
+        let bound = Bound::bind(listen)?;
         let router = routes::router(self.state.clone());
         let server = bound.serve_tls(router, identity.config())?;
         let addr = server.addr();

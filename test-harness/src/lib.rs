@@ -10,6 +10,7 @@
 //! - [`client`]: a client that sends exactly what it is told to.
 //! - [`case`]: the cases that the core, the in-process host and the gateways are all run through.
 //! - [`configurations`]: configurations that are wrong, and what the gate must say of each.
+//! - [`suite`]: all of that against gateways that run elsewhere, Kong and Envoy, by their addresses.
 //! - [`demo`]: the story that `make demo` plays.
 
 use std::path::{Path, PathBuf};
@@ -24,7 +25,9 @@ pub mod exchange;
 pub mod issuer;
 pub mod keys;
 pub mod mint;
+mod record;
 mod server;
+pub mod suite;
 pub mod tls;
 pub mod upstream;
 

@@ -50,15 +50,29 @@ impl Bound {
 
     /// Serves `router` until the handle is dropped.
     pub(crate) fn serve(self, router: Router) -> io::Result<Server> {
-        self.serve_by(router, None)
+        self.serve_by(router, None, Arc::default())
     }
 
     /// As [`Self::serve`], over TLS.
     pub(crate) fn serve_tls(self, router: Router, tls: Arc<ServerConfig>) -> io::Result<Server> {
-        self.serve_by(router, Some(tls.into()))
+        self.serve_by(router, Some(tls.into()), Arc::default())
     }
 
-    fn serve_by(self, router: Router, tls: Option<TlsAcceptor>) -> io::Result<Server> {
+    /// As [`Self::serve`]; requests that are refused before the router because they aren't HTTP are counted there.
+    pub(crate) fn serve_counting(
+        self,
+        router: Router,
+        malformed: Arc<AtomicU64>,
+    ) -> io::Result<Server> {
+        self.serve_by(router, None, malformed)
+    }
+
+    fn serve_by(
+        self,
+        router: Router,
+        tls: Option<TlsAcceptor>,
+        malformed: Arc<AtomicU64>,
+    ) -> io::Result<Server> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -66,15 +80,13 @@ impl Bound {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(self.listener)?
         };
-        let malformed = Arc::new(AtomicU64::new(0));
-        let counter = malformed.clone();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new()
             .name(format!("server {}", self.addr))
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, tls, router, counter) => {}
+                        () = accept(listener, tls, router, malformed) => {}
                         _ = stopped => {}
                     }
                 });
@@ -82,7 +94,6 @@ impl Bound {
             })?;
         Ok(Server {
             addr: self.addr,
-            malformed,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -93,7 +104,6 @@ impl Bound {
 #[derive(Debug)]
 pub(crate) struct Server {
     addr: SocketAddr,
-    malformed: Arc<AtomicU64>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -102,11 +112,6 @@ impl Server {
     /// The address that was bound.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
-    }
-
-    /// How many requests were refused before the router because they aren't HTTP.
-    pub(crate) fn malformed(&self) -> u64 {
-        self.malformed.load(Ordering::SeqCst)
     }
 
     /// Serves until the process ends.

@@ -1,31 +1,47 @@
 //! Certificates for servers and clients of a test, and the authorities that sign them. All are made as a test starts.
+//!
+//! An authority can be [kept in a folder](Authority::save), for clients in another process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
 use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 use tempfile::TempDir;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 
 use crate::case::CertificateNames;
 
 /// A certificate authority of its own.
 #[derive(Debug)]
 pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    directory: TempDir,
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+    file: PathBuf,
+    // Of those that are kept nowhere else.
+    directory: Option<TempDir>,
 }
 
 /// The certificate and the key of a server.
 #[derive(Clone, Debug)]
 pub struct ServerIdentity(Arc<ServerConfig>);
+
+/// What is wrong with a file of a certificate or a key.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {why}", .file.display())]
+pub struct ReadError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
 
 /// A server's certificate and key as files in PEM, for a gateway. They are gone with the authority.
 #[derive(Clone, Debug)]
@@ -52,23 +68,64 @@ impl Authority {
     ///
     /// Never: the parameters are sound.
     pub fn new() -> io::Result<Self> {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Named otherwise than what it signs, which would pass for self-signed.
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "Authority");
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let key = KeyPair::generate().expect("there is randomness");
-        let issuer = CertifiedIssuer::self_signed(params, key).expect("the parameters are sound");
         let directory = tempfile::tempdir()?;
-        fs::write(directory.path().join(FILE), issuer.pem())?;
-        Ok(Self { issuer, directory })
+        let mut authority = Self::save(directory.path(), "authority")?;
+        authority.directory = Some(directory);
+        Ok(authority)
     }
 
-    /// The file of its certificate, in PEM; gone with the authority.
+    /// A new one of this name, kept in a folder: its certificate in `<name>.pem`, its key in `<name>.key`.
+    ///
+    /// # Errors
+    ///
+    /// If the files can't be written.
+    ///
+    /// # Panics
+    ///
+    /// Never: the parameters are sound.
+    pub fn save(folder: &Path, name: &str) -> io::Result<Self> {
+        let params = authority(name);
+        let key = KeyPair::generate().expect("there is randomness");
+        let certificate = params.self_signed(&key).expect("the parameters are sound");
+        let file = pem(folder, name);
+        fs::write(&file, certificate.pem())?;
+        fs::write(folder.join(format!("{name}.key")), key.serialize_pem())?;
+        Ok(Self {
+            certificate: certificate.der().clone(),
+            issuer: Issuer::new(params, key),
+            file,
+            directory: None,
+        })
+    }
+
+    /// The one of this name that was kept in a folder.
+    ///
+    /// # Errors
+    ///
+    /// If its files can't be read.
+    pub fn load(folder: &Path, name: &str) -> Result<Self, ReadError> {
+        let (file, key_file) = (pem(folder, name), folder.join(format!("{name}.key")));
+        let certificate = CertificateDer::from_pem_file(&file).map_err(|error| ReadError {
+            file: file.clone(),
+            why: error.to_string(),
+        })?;
+        let wrong_key = |why: String| ReadError {
+            file: key_file.clone(),
+            why,
+        };
+        let key = fs::read_to_string(&key_file).map_err(|error| wrong_key(error.to_string()))?;
+        let key = KeyPair::from_pem(&key).map_err(|error| wrong_key(error.to_string()))?;
+        Ok(Self {
+            issuer: Issuer::new(authority(name), key),
+            certificate,
+            file,
+            directory: None,
+        })
+    }
+
+    /// The file of its certificate, in PEM; gone with the authority unless it was [kept](Self::save).
     pub fn file(&self) -> PathBuf {
-        self.directory.path().join(FILE)
+        self.file.clone()
     }
 
     /// A certificate for the server of this name.
@@ -77,13 +134,9 @@ impl Authority {
     ///
     /// If it is no DNS name.
     pub fn sign(&self, name: &str) -> ServerIdentity {
-        let (certificate, key) = self.issue(server(name));
+        let (certificate, key) = self.issue(server(&[name]));
         let key = private(&key);
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("the provider has suites for them")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
+        let config = server_config(vec![certificate.der().clone()], key)
             .expect("the key is the certificate's");
         ServerIdentity(Arc::new(config))
     }
@@ -98,11 +151,24 @@ impl Authority {
     ///
     /// If it is no DNS name.
     pub fn sign_to_files(&self, name: &str) -> io::Result<ServerFiles> {
-        let (certificate, key) = self.issue(server(name));
-        let at = |kind: &str| self.directory.path().join(format!("{name}.{kind}.pem"));
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        self.sign_into(folder, name, &[name])
+    }
+
+    /// A certificate for the server of these names, in `<file>.pem`, and its key in `<file>.key`.
+    ///
+    /// # Errors
+    ///
+    /// If they can't be written.
+    ///
+    /// # Panics
+    ///
+    /// If one is no DNS name.
+    pub fn sign_into(&self, folder: &Path, file: &str, names: &[&str]) -> io::Result<ServerFiles> {
+        let (certificate, key) = self.issue(server(names));
         let files = ServerFiles {
-            certificate: at("certificate"),
-            key: at("key"),
+            certificate: pem(folder, file),
+            key: folder.join(format!("{file}.key")),
         };
         fs::write(&files.certificate, certificate.pem())?;
         fs::write(&files.key, key.serialize_pem())?;
@@ -117,7 +183,7 @@ impl Authority {
     pub fn client(&self, certificate: Option<(&Self, &CertificateNames)>) -> ClientIdentity {
         let mut roots = RootCertStore::empty();
         roots
-            .add(self.issuer.der().clone())
+            .add(self.certificate.clone())
             .expect("it is a certificate");
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -144,8 +210,34 @@ impl Authority {
     }
 }
 
-fn server(name: &str) -> CertificateParams {
-    CertificateParams::new([name.to_owned()]).expect("a DNS name")
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+}
+
+/// What an authority's certificate says, and what those that it signs say of it: the same for the same name.
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Named otherwise than what it signs, which would pass for self-signed; and than other authorities, or a
+    // certificate of theirs would look like its own with a broken signature.
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params
+}
+
+fn pem(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.pem"))
+}
+
+fn server(names: &[&str]) -> CertificateParams {
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    CertificateParams::new(names).expect("DNS names")
 }
 
 fn client(names: &CertificateNames) -> CertificateParams {
@@ -184,9 +276,27 @@ impl ClientIdentity {
 }
 
 impl ServerIdentity {
+    /// The identity whose certificate (or chain) and key are in these files, in PEM.
+    ///
+    /// # Errors
+    ///
+    /// If one can't be read, or they don't belong together.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, ReadError> {
+        let wrong = |file: &Path| {
+            let file = file.to_owned();
+            move |why| ReadError { file, why }
+        };
+        let chain = CertificateDer::pem_file_iter(certificate)
+            .and_then(Iterator::collect)
+            .map_err(|error| wrong(certificate)(error.to_string()))?;
+        let private =
+            PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key)(error.to_string()))?;
+        server_config(chain, private)
+            .map(|config| Self(Arc::new(config)))
+            .map_err(|error| wrong(certificate)(error.to_string()))
+    }
+
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         self.0.clone()
     }
 }
-
-const FILE: &str = "ca.pem";

@@ -1,6 +1,13 @@
 //! The service behind the gate: it answers every request with what arrived, and remembers it.
 //!
-//! A test that wants to prove that a request was stopped asks the handle afterwards: see [`Upstream::count`].
+//! A test that wants to prove that a request was stopped asks the handle afterwards: see [`Upstream::count`]. One in
+//! another process asks the control port ([`Upstream::control`]):
+//!
+//! | | |
+//! |---|---|
+//! | `GET /requests?id=ID` | the remembered requests whose header [`ID_HEADER`] is `ID`, as a list of [`Echo`]s |
+//! | `GET /count` | how many requests have come, as [`Count`] |
+//! | any other `GET` | 200: it is up |
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,8 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::HeaderMap;
+use axum::routing::get;
 use axum::{Json, Router};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
@@ -20,10 +28,14 @@ use crate::server::{Bound, Server};
 /// How many requests are remembered.
 const REMEMBERED: usize = 1000;
 
+/// The header by which a client finds its request again. No gate touches it.
+pub const ID_HEADER: &str = "x-harness-id";
+
 /// A running upstream. Dropping it ends it and closes its connections.
 #[derive(Debug)]
 pub struct Upstream {
     server: Server,
+    control: Option<Server>,
     seen: Arc<Seen>,
 }
 
@@ -56,9 +68,18 @@ impl Echo {
     }
 }
 
+/// How many requests have come.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// As [`Upstream::count`] has it.
+    pub count: u64,
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     count: AtomicU64,
+    /// Refused before the router because they aren't HTTP.
+    malformed: Arc<AtomicU64>,
     requests: Mutex<VecDeque<Echo>>,
 }
 
@@ -80,8 +101,29 @@ impl Upstream {
     pub fn listen(listen: SocketAddr) -> io::Result<Self> {
         let seen = Arc::new(Seen::default());
         let router = Router::new().fallback(echo).with_state(seen.clone());
+        let server = Bound::bind(listen)?.serve_counting(router, seen.malformed.clone())?;
+        Ok(Self {
+            server,
+            control: None,
+            seen,
+        })
+    }
+
+    /// Answers questions about what came, at another address, and gives that.
+    ///
+    /// # Errors
+    ///
+    /// If the address can't be bound.
+    pub fn control(&mut self, listen: SocketAddr) -> io::Result<SocketAddr> {
+        let router = Router::new()
+            .route("/requests", get(remembered))
+            .route("/count", get(count))
+            .fallback(get(|| async {}))
+            .with_state(self.seen.clone());
         let server = Bound::bind(listen)?.serve(router)?;
-        Ok(Self { server, seen })
+        let addr = server.addr();
+        self.control = Some(server);
+        Ok(addr)
     }
 
     /// The address it listens on.
@@ -92,7 +134,7 @@ impl Upstream {
     /// How many requests have come, from their first line on: also those whose body is still coming or never came, and
     /// those that were refused because they aren't HTTP.
     pub fn count(&self) -> u64 {
-        self.seen.count.load(Ordering::SeqCst) + self.server.malformed()
+        self.seen.count()
     }
 
     /// The requests that were answered, oldest first, the last thousand of them.
@@ -107,6 +149,10 @@ impl Upstream {
 }
 
 impl Seen {
+    fn count(&self) -> u64 {
+        self.count.load(Ordering::SeqCst) + self.malformed.load(Ordering::SeqCst)
+    }
+
     fn requests(&self) -> MutexGuard<'_, VecDeque<Echo>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,6 +175,27 @@ async fn echo(State(seen): State<Arc<Seen>>, request: Request) -> Json<Echo> {
     }
     requests.push_back(echo.clone());
     Json(echo)
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    id: String,
+}
+
+async fn remembered(
+    State(seen): State<Arc<Seen>>,
+    Query(wanted): Query<Wanted>,
+) -> Json<Vec<Echo>> {
+    let requests = seen.requests();
+    let with_id = requests
+        .iter()
+        .filter(|echo| echo.header(ID_HEADER).contains(&wanted.id.as_str()));
+    Json(with_id.cloned().collect())
+}
+
+async fn count(State(seen): State<Arc<Seen>>) -> Json<Count> {
+    let count = seen.count();
+    Json(Count { count })
 }
 
 /// Reads the body to its end, or to where it breaks off.

@@ -82,6 +82,21 @@ pub fn load_all(folder: &Path) -> Result<Vec<CaseFile>, LoadError> {
     paths.iter().map(|path| read(path, &mut names)).collect()
 }
 
+/// Parses files that were read already: their paths and texts.
+///
+/// # Errors
+///
+/// As [`load_all`].
+pub fn load_texts<'a>(
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Vec<CaseFile>, LoadError> {
+    let mut names = BTreeSet::new();
+    files
+        .into_iter()
+        .map(|(path, text)| read_text(Path::new(path), text, &mut names))
+        .collect()
+}
+
 /// Reads one file.
 ///
 /// # Errors
@@ -97,7 +112,14 @@ fn read(path: &Path, names: &mut BTreeSet<String>) -> Result<CaseFile, LoadError
         problem,
     };
     let text = fs::read_to_string(path).map_err(|error| at_file(error.into()))?;
-    let (policies, cases) = parse(&text, names).map_err(at_file)?;
+    read_text(path, &text, names)
+}
+
+fn read_text(path: &Path, text: &str, names: &mut BTreeSet<String>) -> Result<CaseFile, LoadError> {
+    let (policies, cases) = parse(text, names).map_err(|problem| LoadError {
+        path: path.to_owned(),
+        problem,
+    })?;
     Ok(CaseFile {
         path: path.to_owned(),
         name: path

@@ -45,9 +45,17 @@ impl Response {
 
 /// Reads the final response; interim ones (1xx) are passed over.
 pub(super) fn read(connection: &mut Connection, head_only: bool) -> Result<Response, Error> {
-    let mut buffer = Vec::new();
+    read_next(connection, &mut Vec::new(), head_only)
+}
+
+/// As [`read`], where other responses may follow: what came of them stays in the buffer.
+pub(super) fn read_next(
+    connection: &mut Connection,
+    buffer: &mut Vec<u8>,
+    head_only: bool,
+) -> Result<Response, Error> {
     loop {
-        let mut response = read_head(connection, &mut buffer)?;
+        let mut response = read_head(connection, buffer)?;
         if (100..200).contains(&response.status) {
             continue;
         }
@@ -88,7 +96,7 @@ fn read_head(connection: &mut Connection, buffer: &mut Vec<u8>) -> Result<Respon
 
 fn read_body(
     connection: &mut Connection,
-    mut buffer: Vec<u8>,
+    buffer: &mut Vec<u8>,
     head: &Response,
 ) -> Result<Vec<u8>, Error> {
     let chunked = head
@@ -100,32 +108,51 @@ fn read_body(
     }
     if let Some(length) = head.header("content-length").first() {
         let length = length.parse().map_err(malformed)?;
-        fill(connection, &mut buffer, length)?;
-        buffer.truncate(length);
+        fill(connection, buffer, length)?;
+        Ok(buffer.drain(..length).collect())
     } else {
-        while connection.read(&mut buffer)? {}
+        while connection.read(buffer)? {}
+        Ok(std::mem::take(buffer))
     }
-    Ok(buffer)
 }
 
-/// Reads up to the last chunk; trailer fields are left unread, as the connection isn't used again.
-fn read_chunked(connection: &mut Connection, mut buffer: Vec<u8>) -> Result<Vec<u8>, Error> {
+/// Reads up to the last chunk and the trailer fields after it, which are passed over.
+fn read_chunked(connection: &mut Connection, buffer: &mut Vec<u8>) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
     loop {
-        let parsed = httparse::parse_chunk_size(&buffer);
+        let parsed = httparse::parse_chunk_size(buffer);
         match parsed.map_err(|_| Error::Malformed("a chunk without a size".to_owned()))? {
-            httparse::Status::Partial => fill_one(connection, &mut buffer)?,
-            httparse::Status::Complete((_, 0)) => return Ok(body),
+            httparse::Status::Partial => fill_one(connection, buffer)?,
+            httparse::Status::Complete((start, 0)) => {
+                buffer.drain(..start);
+                skip_trailers(connection, buffer)?;
+                return Ok(body);
+            }
             httparse::Status::Complete((start, size)) => {
                 let end = usize::try_from(size)
                     .ok()
                     .and_then(|size| start.checked_add(size))
                     .ok_or_else(|| Error::Malformed(format!("a chunk of {size} bytes")))?;
                 // The chunk's own end of line comes after it.
-                fill(connection, &mut buffer, end + 2)?;
+                fill(connection, buffer, end + 2)?;
                 body.extend(&buffer[start..end]);
                 buffer.drain(..end + 2);
             }
+        }
+    }
+}
+
+/// Reads to the empty line that ends the trailer fields, or to the end of a stream that ends before.
+fn skip_trailers(connection: &mut Connection, buffer: &mut Vec<u8>) -> Result<(), Error> {
+    loop {
+        while let Some(end) = buffer.windows(2).position(|pair| pair == b"\r\n") {
+            buffer.drain(..end + 2);
+            if end == 0 {
+                return Ok(());
+            }
+        }
+        if !connection.read(buffer)? {
+            return Ok(());
         }
     }
 }

@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use crate::client::{self, Request, Response};
 
+/// The admin interface at an address.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Admin(SocketAddr);
+pub(crate) struct Admin(SocketAddr);
 
 /// Counters and gauges by their names. What the gate counts begins with `wasmcustom.`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,22 +28,22 @@ impl Stats {
 }
 
 impl Admin {
-    pub(super) fn new(addr: SocketAddr) -> Self {
+    pub(crate) fn new(addr: SocketAddr) -> Self {
         Self(addr)
     }
 
-    pub(super) fn addr(self) -> SocketAddr {
+    pub(crate) fn addr(self) -> SocketAddr {
         self.0
     }
 
     /// Whether the server is live. Before, it says 503.
-    pub(super) fn ready(self) -> bool {
+    pub(crate) fn ready(self) -> bool {
         self.get("/ready")
             .is_ok_and(|response| response.status == 200)
     }
 
     /// The addresses that the listeners are bound to, by name; none if the answer isn't one yet.
-    pub(super) fn listeners(self) -> Option<BTreeMap<String, SocketAddr>> {
+    pub(crate) fn listeners(self) -> Option<BTreeMap<String, SocketAddr>> {
         let answer: Listeners = self.get("/listeners?format=json").ok()?.json().ok()?;
         let listeners = answer.listener_statuses.into_iter();
         listeners
@@ -59,7 +60,7 @@ impl Admin {
             .collect()
     }
 
-    pub(super) fn stats(self) -> Result<Stats, client::Error> {
+    pub(crate) fn stats(self) -> Result<Stats, client::Error> {
         // Text, not JSON: histograms have no number there and fall out by themselves.
         let text = self.get("/stats")?.text();
         let numbers = text.lines().filter_map(|line| {

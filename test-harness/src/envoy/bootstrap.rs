@@ -59,26 +59,7 @@ fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
     if let Some(configuration) = &listener.jobgate {
         filters.push(json!({
             "name": "jobgate",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                "config": {
-                    "name": listener.name,
-                    // What Envoy writes before the lines that are of no request: errors of a configuration, say.
-                    "root_id": listener.name,
-                    "failure_policy": "FAIL_RELOAD",
-                    "configuration": plugin_configuration(configuration),
-                    "vm_config": {
-                        "vm_id": VM_ID,
-                        // Part of what tells VMs apart, and not of what tells their shared data apart.
-                        "configuration": {
-                            "@type": "type.googleapis.com/google.protobuf.StringValue",
-                            "value": config.vm_generation.to_string(),
-                        },
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": { "local": { "filename": config.wasm } },
-                    },
-                },
-            },
+            "typed_config": gate(&listener.name, configuration, &config.wasm, config.vm_generation),
         }));
     }
     filters.push(json!({
@@ -136,6 +117,35 @@ fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
         json["filter_chains"][0]["transport_socket"] = tls.json();
     }
     json
+}
+
+/// A gate's Wasm filter, by this name in the log.
+pub(crate) fn gate(
+    name: &str,
+    configuration: &GateConfig,
+    wasm: &Path,
+    vm_generation: u32,
+) -> Value {
+    json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+        "config": {
+            "name": name,
+            // What Envoy writes before the lines that are of no request: errors of a configuration, say.
+            "root_id": name,
+            "failure_policy": "FAIL_RELOAD",
+            "configuration": plugin_configuration(configuration),
+            "vm_config": {
+                "vm_id": VM_ID,
+                // Part of what tells VMs apart, and not of what tells their shared data apart.
+                "configuration": {
+                    "@type": "type.googleapis.com/google.protobuf.StringValue",
+                    "value": vm_generation.to_string(),
+                },
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": { "local": { "filename": wasm } },
+            },
+        },
+    })
 }
 
 fn plugin_configuration(configuration: &GateConfig) -> Value {

@@ -19,6 +19,8 @@ pub struct Cluster {
 pub enum Server {
     /// At an address.
     Address(SocketAddr),
+    /// Behind a name, at a port. Envoy looks it up again and again.
+    Name(String, u16),
     /// Behind a name that no name server knows: the one that is asked is not there.
     UnknownName(String),
     /// Nowhere: the cluster is empty.
@@ -47,9 +49,10 @@ impl Cluster {
         self
     }
 
-    pub(super) fn json(&self, name: &str) -> Value {
+    pub(crate) fn json(&self, name: &str) -> Value {
         let (kind, address) = match &self.server {
             Server::Address(at) => ("STATIC", Some(address(&at.ip().to_string(), at.port()))),
+            Server::Name(host, port) => ("STRICT_DNS", Some(address(host, *port))),
             Server::UnknownName(host) => ("STRICT_DNS", Some(address(host, 80))),
             Server::None => ("STATIC", None),
         };
@@ -73,6 +76,9 @@ impl Cluster {
                 "endpoints": [{ "lb_endpoints": endpoints }],
             },
         });
+        if let Server::Name(..) = self.server {
+            cluster["dns_lookup_family"] = json!("V4_PREFERRED");
+        }
         if let Server::UnknownName(_) = self.server {
             cluster["typed_dns_resolver_config"] = no_resolver();
         }
@@ -119,6 +125,6 @@ fn no_resolver() -> Value {
     })
 }
 
-pub(super) fn address(host: &str, port: u16) -> Value {
+pub(crate) fn address(host: &str, port: u16) -> Value {
     json!({ "socket_address": { "address": host, "port_value": port } })
 }

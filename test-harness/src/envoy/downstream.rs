@@ -31,7 +31,7 @@ pub enum ClientCertificates {
 }
 
 impl DownstreamTls {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let trusted = |ca: &PathBuf| json!({ "trusted_ca": { "filename": ca } });
         let (required, validation) = match &self.clients {
             ClientCertificates::Required(ca) => (true, Some(trusted(ca))),

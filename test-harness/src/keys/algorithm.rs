@@ -1,9 +1,9 @@
 //! What an issuer may sign with. It is not the gate's own list: the tests compare the two.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A signature algorithm (RFC 7518, section 3.1; RFC 8037, section 3.1).
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     #[serde(rename = "RS256")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::keys::Algorithm;
@@ -10,7 +10,7 @@ use crate::keys::Algorithm;
 /// A token to mint. The default is a good one: that of the job described at [`crate::mint`].
 ///
 /// All times are seconds, relative to the `now` that [`crate::mint::Minter::mint`] is given.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenSpec {
     /// Whose job the token is of: which claims it has, and from when it says it holds.
@@ -75,7 +75,7 @@ impl Default for TokenSpec {
 }
 
 /// A CI provider.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
     /// Buildkite.
@@ -90,7 +90,7 @@ pub enum Provider {
 }
 
 /// What signs a token.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignWith {
     /// The issuer's current key, or that of the spec's `algorithm`.
@@ -106,7 +106,7 @@ pub enum SignWith {
 }
 
 /// What happens to a token after it was signed.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tamper {
     /// `build_number` is raised by one: a claim that no check of time, issuer or audience looks at.
