@@ -1,0 +1,196 @@
+//! The whole run.
+
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
+
+use super::engine::Engine;
+use super::images::{self, Image};
+use super::interrupt::unless_interrupted;
+use super::only::{self, Only};
+use super::report::{Missing, Report, Row, Tally};
+use super::world::World;
+use super::{Error, logs, progress, runner};
+use crate::compose::command::capture;
+use crate::suite::Gateway;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// On which gateways.
+    pub gateways: Vec<Gateway>,
+    /// Which of them may be missing.
+    pub allow_missing: Vec<Gateway>,
+    /// What; everything if it is empty.
+    pub only: Vec<Only>,
+    /// Whether the worlds stay up.
+    pub keep: bool,
+}
+
+/// Runs it all. Everything is taken down again, also after Ctrl-C, but for worlds that are to be kept.
+///
+/// # Errors
+///
+/// If it could not be run. What fails is in the report.
+pub async fn run(options: &Options) -> Result<Report, Error> {
+    let tag = std::process::id().to_string();
+    let (engine, chosen, report) = unless_interrupted(async {
+        let engine = Engine::find().await?;
+        images::build(&engine, Some(&tag)).await?;
+        let scenarios = scenarios(&engine, &tag).await?;
+        let chosen = only::choose(&options.only, &scenarios)?;
+        Ok((engine, chosen, Report::default()))
+    })
+    .await?;
+    let run = Run {
+        options,
+        engine: &engine,
+        tag: &tag,
+        chosen: &chosen,
+        logs: logs_folder(),
+    };
+    let outcome = run.gateways(report).await;
+    if !options.keep {
+        images::untag(&engine, &tag).await;
+    }
+    outcome
+}
+
+struct Run<'a> {
+    options: &'a Options,
+    engine: &'a Engine,
+    tag: &'a str,
+    chosen: &'a [Only],
+    logs: PathBuf,
+}
+
+impl Run<'_> {
+    async fn gateways(&self, mut report: Report) -> Result<Report, Error> {
+        for gateway in &self.options.gateways {
+            let image = images::of(self.engine, *gateway).await?;
+            match unless_interrupted(async { Ok(images::find(self.engine, &image).await) }).await? {
+                Image::Missing { why } => {
+                    progress::heading(&format!("{gateway} is not run: there is no {image}"));
+                    report.missing.push(Missing {
+                        gateway: *gateway,
+                        image,
+                        why,
+                        allowed: self.options.allow_missing.contains(gateway),
+                    });
+                }
+                Image::Here { stand_in } => {
+                    report.stand_ins.extend(stand_in.map(|what| (image, what)));
+                    self.gateway(*gateway, &mut report).await?;
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Plays everything on one gateway. After a failure what follows gets a new world.
+    async fn gateway(&self, gateway: Gateway, report: &mut Report) -> Result<(), Error> {
+        let mut left = self.chosen;
+        while !left.is_empty() {
+            let mut world = World::new(self.engine, gateway, self.tag)
+                .await
+                .map_err(|error| Error::World(error.to_string()))?;
+            let before = report.rows.len();
+            let played = unless_interrupted(self.world(&mut world, left, report)).await;
+            let rows = &report.rows[before..];
+            let failed = rows.iter().any(|row| !row.failures.is_empty());
+            if failed || played.is_err() {
+                progress::heading(&format!("{gateway}: gathering the logs"));
+                logs::gather(&world, &self.logs).await?;
+                report.logs = Some(self.logs.clone());
+            }
+            left = left.get(rows.len()..).unwrap_or_default();
+            if self.options.keep && left.is_empty() {
+                kept(&world);
+            } else {
+                progress::heading(&format!("{gateway}: taking the world down"));
+                world.down().await?;
+            }
+            played?;
+        }
+        Ok(())
+    }
+
+    /// Plays in one world until something fails.
+    async fn world(
+        &self,
+        world: &mut World<'_>,
+        what: &[Only],
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let gateway = world.gateway();
+        progress::heading(&format!("{gateway}: bringing the world up"));
+        let started = Instant::now();
+        let mut faults = match world.up().await {
+            Ok(faults) => faults,
+            Err(error) => {
+                // Nothing of what follows would fare better.
+                let tally = Tally {
+                    broken: Some(error.to_string()),
+                    ..Tally::default()
+                };
+                let seconds = started.elapsed().as_secs_f64();
+                for only in what {
+                    let name = only.to_string();
+                    report
+                        .rows
+                        .push(Row::new(gateway, name, tally.clone(), seconds));
+                }
+                return Ok(());
+            }
+        };
+        for only in what {
+            progress::heading(&format!("{gateway}: {only}"));
+            let started = Instant::now();
+            let mut tally = runner::run(world, &mut faults, only).await;
+            if tally.broken.is_none() {
+                tally.broken = runner::repair(world, &mut faults).await.err();
+            }
+            let passed = tally.all_passed();
+            let seconds = started.elapsed().as_secs_f64();
+            report
+                .rows
+                .push(Row::new(gateway, only.to_string(), tally, seconds));
+            if !passed {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of the scenarios that the runner knows: the first word of each line of its list.
+async fn scenarios(engine: &Engine, tag: &str) -> Result<Vec<String>, Error> {
+    let images = images::tagged(tag);
+    let mut list = engine.docker(["run", "--rm", "--network", "none", "--read-only"]);
+    let runner = images
+        .iter()
+        .find(|(variable, _)| *variable == "RUNNER_IMAGE");
+    list.args(runner.map(|(_, image)| image)).arg("list");
+    let list = capture(&mut list).await?;
+    list.lines()
+        .map(|line| match line.split_whitespace().next() {
+            Some(name) => Ok(name.to_owned()),
+            None => Err(Error::List(line.to_owned())),
+        })
+        .collect()
+}
+
+/// Where this run's logs go, if there is a reason to keep them.
+fn logs_folder() -> PathBuf {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_secs();
+    images::folder().join(format!("{now}"))
+}
+
+fn kept(world: &World<'_>) {
+    let compose = super::command::line(&world.compose());
+    progress::heading(&format!("{}: the world stays up", world.gateway()));
+    progress::detail(&format!(
+        "{compose} ps\n{compose} run --rm runner suite --gateway {}\n{compose} down --volumes",
+        world.gateway()
+    ));
+}
