@@ -1,10 +1,11 @@
 //! What plays the tests against gateways that run elsewhere.
 
 use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use jobgate_harness::suite::{self, Topology, healthy};
+use clap::{Parser, Subcommand, ValueEnum};
+use jobgate_harness::suite::{self, Gateway, Topology, healthy};
 
 /// Plays the gate's tests against a Kong and an Envoy that run elsewhere.
 #[derive(Parser)]
@@ -22,6 +23,22 @@ enum Command {
         #[command(flatten)]
         topology: Topology,
     },
+    /// Play all shared cases, and some checks beside them, against a gateway that was just started.
+    ///
+    /// The exit code is 0 if all passed, 1 if not, and 2 if they could not be played.
+    Suite {
+        /// Against which gateway.
+        #[arg(long, value_enum)]
+        gateway: Gateway,
+        /// How to report.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        /// Only what has this in its name.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+        #[command(flatten)]
+        topology: Topology,
+    },
     /// Tell by the exit code whether a server is up: 0 if it is, 1 if not.
     #[command(group = clap::ArgGroup::new("server").required(true))]
     Healthy {
@@ -34,9 +51,37 @@ enum Command {
     },
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people: counts, and all that was skipped or failed.
+    Table,
+    /// For programs: every case.
+    Json,
+}
+
 fn main() -> ExitCode {
     match Args::parse().command {
         Command::Prepare { topology } => ended(suite::prepare(&topology), 2),
+        Command::Suite {
+            gateway,
+            format,
+            only,
+            topology,
+        } => match suite::play(gateway, &topology, only.as_deref()) {
+            Ok(report) => {
+                let text = match format {
+                    Format::Table => report.to_string(),
+                    Format::Json => report.json().to_string(),
+                };
+                // Whoever reads no further has seen enough.
+                let _ = writeln!(io::stdout(), "{text}");
+                match report.counts().failed {
+                    0 => ExitCode::SUCCESS,
+                    _ => ExitCode::from(1),
+                }
+            }
+            Err(error) => ended(Err(error), 2),
+        },
         Command::Healthy { url, tcp } => {
             let url = url.map_or(Ok(()), |url| healthy::http(&url));
             ended(url.and(tcp.map_or(Ok(()), |tcp| healthy::tcp(&tcp))), 1)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Gateway, Topology};
+use super::{Gateway, Topology, scenario};
 use crate::case::{Case, CaseFile, KeyState, Policy};
 use crate::envoy::Route;
 
@@ -129,6 +129,13 @@ impl Gate {
 }
 
 impl Plan {
+    /// All that these cases need, and the gates of the [scenarios](super::scenario).
+    pub fn whole(files: &[CaseFile]) -> Self {
+        let mut plan = Self::of(files);
+        plan.gates.extend(scenario::gates());
+        plan
+    }
+
     /// All that these cases need.
     pub fn of(files: &[CaseFile]) -> Self {
         let mut plan = Self::default();

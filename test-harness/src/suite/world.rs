@@ -56,8 +56,17 @@ pub fn prepare(topology: &Topology) -> Result<(), Error> {
     stranger
         .sign_into(world, "impostor", &[issuer])
         .map_err(at_world)?;
+    configure(topology)
+}
 
-    let plan = Plan::of(&cases()?);
+/// Writes the gateways' configurations alone, for other addresses in a world that has its certificates.
+///
+/// # Errors
+///
+/// If they can't be written.
+pub fn configure(topology: &Topology) -> Result<(), Error> {
+    let world = &topology.world;
+    let plan = Plan::whole(&cases()?);
     write(
         &world.join("kong.yml"),
         &kong::configuration(&plan, topology, 0)?,
