@@ -19,6 +19,7 @@ mod report;
 mod runner;
 mod stand_in;
 mod subnet;
+mod verdicts;
 mod world;
 
 pub use crate::suite::Gateway;

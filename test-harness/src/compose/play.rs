@@ -1,7 +1,9 @@
 //! The whole run.
 
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
+
+use time::OffsetDateTime;
 
 use super::engine::Engine;
 use super::images::{self, Image};
@@ -33,26 +35,29 @@ pub struct Options {
 /// If it could not be run. What fails is in the report.
 pub async fn run(options: &Options) -> Result<Report, Error> {
     let tag = std::process::id().to_string();
-    let (engine, chosen, report) = unless_interrupted(async {
-        let engine = Engine::find().await?;
-        images::build(&engine, Some(&tag)).await?;
-        let scenarios = scenarios(&engine, &tag).await?;
-        let chosen = only::choose(&options.only, &scenarios)?;
-        Ok((engine, chosen, Report::default()))
-    })
-    .await?;
-    let run = Run {
-        options,
-        engine: &engine,
-        tag: &tag,
-        chosen: &chosen,
-        logs: logs_folder(),
-    };
-    let outcome = run.gateways(report).await;
+    let engine = unless_interrupted(async { Ok(Engine::find().await?) }).await?;
+    let outcome = play(options, &engine, &tag).await;
     if !options.keep {
         images::untag(&engine, &tag).await;
     }
     outcome
+}
+
+async fn play(options: &Options, engine: &Engine, tag: &str) -> Result<Report, Error> {
+    let chosen = unless_interrupted(async {
+        images::build(engine, Some(tag)).await?;
+        let scenarios = scenarios(engine, tag).await.unwrap_or_default();
+        only::choose(&options.only, &scenarios)
+    })
+    .await?;
+    let run = Run {
+        options,
+        engine,
+        tag,
+        chosen: &chosen,
+        logs: logs_folder(),
+    };
+    run.gateways(Report::default()).await
 }
 
 struct Run<'a> {
@@ -99,7 +104,8 @@ impl Run<'_> {
             let failed = rows.iter().any(|row| !row.failures.is_empty());
             if failed || played.is_err() {
                 progress::heading(&format!("{gateway}: gathering the logs"));
-                logs::gather(&world, &self.logs).await?;
+                let folder = logs::gather(&world, &self.logs).await?;
+                progress::detail(&format!("they are in {}", folder.display()));
                 report.logs = Some(self.logs.clone());
             }
             left = left.get(rows.len()..).unwrap_or_default();
@@ -181,9 +187,9 @@ async fn scenarios(engine: &Engine, tag: &str) -> Result<Vec<String>, Error> {
 
 /// Where this run's logs go, if there is a reason to keep them.
 fn logs_folder() -> PathBuf {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.unwrap_or_default().as_secs();
-    images::folder().join(format!("{now}"))
+    let now = OffsetDateTime::now_utc();
+    let (hour, minute, second) = now.to_hms();
+    images::folder().join(format!("{}T{hour:02}{minute:02}{second:02}Z", now.date()))
 }
 
 fn kept(world: &World<'_>) {

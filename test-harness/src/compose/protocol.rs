@@ -34,6 +34,9 @@ pub(super) enum Event {
     Skipped {
         /// Its name.
         check: String,
+        /// Why.
+        #[serde(default)]
+        detail: String,
     },
     /// It is at its end.
     End {

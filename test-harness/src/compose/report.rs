@@ -16,6 +16,8 @@ pub(super) struct Tally {
     pub(super) skipped: u32,
     /// What failed, and why.
     pub(super) failures: Vec<String>,
+    /// What was skipped, and why.
+    pub(super) skips: Vec<String>,
     /// Why it did not come to its end.
     pub(super) broken: Option<String>,
 }
@@ -24,6 +26,11 @@ impl Tally {
     pub(super) fn fail(&mut self, check: &str, detail: &str) {
         self.failed += 1;
         self.failures.push(format!("{check}: {detail}"));
+    }
+
+    pub(super) fn skip(&mut self, check: &str, why: &str) {
+        self.skipped += 1;
+        self.skips.push(format!("{check}: {why}"));
     }
 
     pub(super) fn all_passed(&self) -> bool {
@@ -62,6 +69,8 @@ pub struct Row {
     pub seconds: f64,
     /// What failed, and why; the last is why it did not come to its end.
     pub failures: Vec<String>,
+    /// What was skipped, and why.
+    pub skips: Vec<String>,
 }
 
 impl Row {
@@ -79,6 +88,7 @@ impl Row {
             failed: tally.failed,
             skipped: tally.skipped,
             seconds,
+            skips: tally.skips,
             failures: tally.failures.into_iter().chain(tally.broken).collect(),
         }
     }
@@ -162,6 +172,12 @@ impl Report {
             writeln!(out, "{mark} {:7}  not run", service(missing.gateway))?;
         }
         writeln!(out)?;
+        for row in self.rows.iter().filter(|row| !row.skips.is_empty()) {
+            writeln!(out, "{} {}, skipped:", row.gateway, row.name)?;
+            for skipped in &row.skips {
+                writeln!(out, "  {skipped}")?;
+            }
+        }
         for row in self.rows.iter().filter(|row| !row.failures.is_empty()) {
             writeln!(out, "{} {}:", row.gateway, row.name)?;
             for line in row.failures.iter().flat_map(|failure| failure.lines()) {

@@ -10,10 +10,10 @@ use super::command::{capture, line, tail};
 use super::fault::Faults;
 use super::gateway::service;
 use super::only::Only;
-use super::progress;
 use super::protocol::{self, Ask, Event};
 use super::report::Tally;
 use super::world::World;
+use super::{progress, verdicts};
 
 /// How long the suite or one scenario may take.
 const AT_MOST: Duration = Duration::from_secs(600);
@@ -119,9 +119,9 @@ async fn scenario(
                 progress::detail(&format!("✗ {check}: {detail}"));
                 tally.fail(&check, &detail);
             }
-            Event::Skipped { check } => {
-                progress::detail(&format!("- {check}"));
-                tally.skipped += 1;
+            Event::Skipped { check, detail } => {
+                progress::detail(&format!("- {check}: {detail}"));
+                tally.skip(&check, &detail);
             }
             Event::End { passed, failed } => end = Some((passed, failed)),
         }
@@ -148,7 +148,10 @@ async fn suite(mut runner: Child, tally: &mut Tally) -> Result<ExitStatus, Strin
             .map_err(|e| e.to_string())?;
     }
     let status = runner.wait().await.map_err(|e| e.to_string())?;
-    let _ = (text, tally);
+    // With any other code there is no report, but a reason on the standard error.
+    if matches!(status.code(), Some(0 | 1)) {
+        verdicts::read(&text, tally)?;
+    }
     Ok(status)
 }
 
