@@ -10,8 +10,10 @@ use super::schedule::RawWindow;
 #[cfg(feature = "schema")]
 use super::schema;
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
+use serde::de::{
+    Deserializer, Error, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -113,7 +115,7 @@ pub(super) struct RawIssuer {
     /// the claims that name their customers.
     ///
     /// Default: the preset's.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "list_from_kong")]
     pub(super) tenant_claims: Option<Vec<String>>,
     /// Conditions that every token of this issuer must meet before any allow rule can match, as in
     /// [rules](#roles-and-rules). Deny rules match all the same.
@@ -404,6 +406,33 @@ pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A list, where an empty one means something. In what Kong hands on an empty list is an empty object: Lua has one
+/// empty table for both.
+fn list_from_kong<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    struct List;
+    impl<'de> Visitor<'de> for List {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a sequence")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(items))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+            match members.next_key::<IgnoredAny>()? {
+                None => Ok(Vec::new()),
+                Some(_) => Err(A::Error::invalid_type(Unexpected::Map, &self)),
+            }
+        }
+    }
+    deserializer.deserialize_any(List).map(Some)
 }
 
 /// What is asked of one claim: a scalar (short for `equals`), or matchers that must all hold.

@@ -188,6 +188,27 @@ fn every_preset_has_its_provider_in_it() {
 }
 
 #[test]
+fn an_empty_list_of_tenant_claims_may_come_as_kong_hands_it_on() {
+    let tenant_claims = |written: serde_json::Value| {
+        let document = json!({
+            "issuers": [{
+                "preset": "gitlab", "issuer": "https://git.example", "audience": "a", "tenant_claims": written,
+            }],
+            "rules": [{ "id": "any" }],
+        });
+        let policy = Policy::from_json(document.to_string().as_bytes());
+        policy.map(|policy| policy.issuers[0].tenant_claims.clone())
+    };
+    assert_eq!(tenant_claims(json!({})).unwrap(), Vec::<String>::new());
+    assert_eq!(tenant_claims(json!([])).unwrap(), Vec::<String>::new());
+    let error = tenant_claims(json!({ "a": "b" })).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "issuers[0].tenant_claims: invalid type: map, expected a sequence"
+    );
+}
+
+#[test]
 fn each_role_comes_after_those_that_it_includes_and_a_cycle_is_named() {
     let policy = |roles: &[(String, Vec<String>)]| {
         let set = |included: &Vec<String>| match included.as_slice() {

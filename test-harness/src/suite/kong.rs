@@ -2,6 +2,18 @@
 //!
 //! The gates take turns in how they are put there: as a plugin on the route, in a filter chain on the route, and in
 //! one on the service.
+//!
+//! Beside it Kong must be told, by settings of its own (`KONG_` before them in the environment):
+//!
+//! | setting | why |
+//! |---|---|
+//! | `wasm`, `wasm_filters_path` | the filter |
+//! | `nginx_wasm_shm_kv` | the gates' `shared_data` is `true` |
+//! | `nginx_wasm_proxy_wasm_lua_resolver` | the issuer has a name |
+//! | `nginx_wasm_tls_trusted_certificate`, `lua_ssl_trusted_certificate` | it proves it by `authority.pem` |
+//! | `nginx_http_large_client_header_buffers` | `4 32k`: nginx refuses header lines over 8 KiB otherwise, and tokens may have 16 |
+//! | `nginx_proxy_ssl_verify_client`, `nginx_proxy_ssl_client_certificate` | `optional_no_ca`, `authority.pem`: clients' certificates |
+//! | `ssl_cert`, `ssl_cert_key` | `gateway.pem`, `gateway.key` |
 
 use std::collections::{BTreeMap, BTreeSet};
 
