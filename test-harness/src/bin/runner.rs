@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use jobgate_harness::suite::{self, Gateway, Topology, healthy};
+use jobgate_harness::suite::{self, Gateway, Topology, healthy, scenario};
 
 /// Plays the gate's tests against a Kong and an Envoy that run elsewhere.
 #[derive(Parser)]
@@ -39,6 +39,24 @@ enum Command {
         #[command(flatten)]
         topology: Topology,
     },
+    /// Play a story in which something breaks. What it says and asks for are lines of JSON.
+    ///
+    /// On standard output: {"event":"step","text":"..."}, {"event":"ask","what":"stop_issuer"}, {"event":"passed","check":"..."},
+    /// {"event":"failed","check":"...","detail":"..."}, and at last {"event":"end","passed":2,"failed":0}. An ask must be
+    /// carried out, and answered on standard input by {"done":true} or {"failed":"why"}.
+    ///
+    /// The exit code is 0 if all checks passed, 1 if not, and 2 if it could not be played to its end.
+    Scenario {
+        /// Which one; `runner list` has them.
+        name: String,
+        /// On which gateway.
+        #[arg(long, value_enum)]
+        gateway: Gateway,
+        #[command(flatten)]
+        topology: Topology,
+    },
+    /// List the scenarios, what they are about, and what they ask for.
+    List,
     /// Tell by the exit code whether a server is up: 0 if it is, 1 if not.
     #[command(group = clap::ArgGroup::new("server").required(true))]
     Healthy {
@@ -82,6 +100,41 @@ fn main() -> ExitCode {
             }
             Err(error) => ended(Err(error), 2),
         },
+        Command::Scenario {
+            name,
+            gateway,
+            topology,
+        } => {
+            let (mut answers, mut events) = (io::stdin().lock(), io::stdout());
+            match scenario::play(&name, gateway, &topology, &mut answers, &mut events) {
+                Ok(counts) if counts.failed == 0 => ExitCode::SUCCESS,
+                Ok(_) => ExitCode::from(1),
+                Err(error) => ended(Err(error), 2),
+            }
+        }
+        Command::List => {
+            for scenario in scenario::ALL {
+                let asks = |gateway| -> Vec<_> {
+                    (scenario.asks)(gateway)
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect()
+                };
+                let (kong, envoy) = (asks(Gateway::Kong), asks(Gateway::Envoy));
+                let note = match (kong.is_empty(), kong == envoy) {
+                    (true, true) => String::new(),
+                    (false, true) => format!(" (asks for {})", kong.join(", ")),
+                    (_, false) => format!(" (asks for {} on Kong)", kong.join(", ")),
+                };
+                let _ = writeln!(
+                    io::stdout(),
+                    "{:<25}{}{note}",
+                    scenario.name,
+                    scenario.about
+                );
+            }
+            ExitCode::SUCCESS
+        }
         Command::Healthy { url, tcp } => {
             let url = url.map_or(Ok(()), |url| healthy::http(&url));
             ended(url.and(tcp.map_or(Ok(()), |tcp| healthy::tcp(&tcp))), 1)

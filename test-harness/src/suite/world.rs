@@ -86,7 +86,7 @@ pub fn configure(topology: &Topology) -> Result<(), Error> {
 /// # Errors
 ///
 /// If it can't be written.
-pub(super) fn write(path: &Path, document: &Value) -> Result<(), Error> {
+pub(in crate::suite) fn write(path: &Path, document: &Value) -> Result<(), Error> {
     let failed = |source| Error::Write {
         path: path.to_owned(),
         source,
