@@ -51,9 +51,6 @@ pub enum Error {
     /// There is no world to play in.
     #[error("{0}")]
     World(String),
-    /// What the runner lists can't be read.
-    #[error("`runner list` printed {0:?}, which is no scenario")]
-    List(String),
     /// Nothing is called so.
     #[error("there is nothing called {name:?} to run; there are: suite, {known}")]
     NothingCalled {

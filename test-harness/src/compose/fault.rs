@@ -1,8 +1,8 @@
 //! Faults, as commands of docker, and the way back from each.
 
-use super::protocol::Ask;
 use super::subnet::Subnet;
 use crate::suite::Gateway;
+use crate::suite::scenario::Ask;
 
 /// The arguments of one `docker` command.
 pub(super) type Arguments = Vec<String>;

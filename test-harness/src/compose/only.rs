@@ -42,10 +42,10 @@ impl std::fmt::Display for Only {
 /// # Errors
 ///
 /// If a scenario was asked for that isn't there.
-pub(super) fn choose(asked: &[Only], scenarios: &[String]) -> Result<Vec<Only>, Error> {
+pub(super) fn choose(asked: &[Only], scenarios: &[&str]) -> Result<Vec<Only>, Error> {
     for only in asked {
         if let Only::Scenario(name) = only
-            && !scenarios.contains(name)
+            && !scenarios.contains(&name.as_str())
         {
             return Err(Error::NothingCalled {
                 name: name.clone(),
@@ -56,7 +56,9 @@ pub(super) fn choose(asked: &[Only], scenarios: &[String]) -> Result<Vec<Only>, 
     if !asked.is_empty() {
         return Ok(asked.to_vec());
     }
-    let scenarios = scenarios.iter().cloned().map(Only::Scenario);
+    let scenarios = scenarios
+        .iter()
+        .map(|name| Only::Scenario((*name).to_owned()));
     Ok(std::iter::once(Only::Suite(None))
         .chain(scenarios)
         .collect())
@@ -66,9 +68,7 @@ pub(super) fn choose(asked: &[Only], scenarios: &[String]) -> Result<Vec<Only>, 
 mod tests {
     use super::*;
 
-    fn scenarios() -> Vec<String> {
-        vec!["issuer-stopped".to_owned(), "impostor".to_owned()]
-    }
+    const SCENARIOS: [&str; 2] = ["issuer-stopped", "impostor"];
 
     #[test]
     fn the_suite_a_part_of_it_and_a_scenario_can_be_asked_for() {
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn everything_is_run_if_nothing_is_asked_for() {
-        let all = choose(&[], &scenarios()).unwrap();
+        let all = choose(&[], &SCENARIOS).unwrap();
         let names: Vec<_> = all.iter().map(ToString::to_string).collect();
         assert_eq!(names, ["suite", "issuer-stopped", "impostor"]);
     }
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_an_error_that_names_what_is() {
         let asked = [Only::Scenario("imposter".to_owned())];
-        let error = choose(&asked, &scenarios()).unwrap_err().to_string();
+        let error = choose(&asked, &SCENARIOS).unwrap_err().to_string();
         assert!(error.contains("\"imposter\""), "{error}");
         assert!(error.contains("suite, issuer-stopped, impostor"), "{error}");
     }

@@ -12,8 +12,8 @@ use super::only::{self, Only};
 use super::report::{Missing, Report, Row, Tally};
 use super::world::World;
 use super::{Error, logs, progress, runner};
-use crate::compose::command::capture;
 use crate::suite::Gateway;
+use crate::suite::scenario;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -35,29 +35,21 @@ pub struct Options {
 /// If it could not be run. What fails is in the report.
 pub async fn run(options: &Options) -> Result<Report, Error> {
     let tag = std::process::id().to_string();
+    let scenarios = scenario::ALL.map(|scenario| scenario.name);
+    let chosen = only::choose(&options.only, &scenarios)?;
     let engine = unless_interrupted(async { Ok(Engine::find().await?) }).await?;
-    let outcome = play(options, &engine, &tag).await;
+    let run = Run {
+        options,
+        engine: &engine,
+        tag: &tag,
+        chosen: &chosen,
+        logs: logs_folder(),
+    };
+    let outcome = run.gateways().await;
     if !options.keep {
         images::untag(&engine, &tag).await;
     }
     outcome
-}
-
-async fn play(options: &Options, engine: &Engine, tag: &str) -> Result<Report, Error> {
-    let chosen = unless_interrupted(async {
-        images::build(engine, Some(tag)).await?;
-        let scenarios = scenarios(engine, tag).await.unwrap_or_default();
-        only::choose(&options.only, &scenarios)
-    })
-    .await?;
-    let run = Run {
-        options,
-        engine,
-        tag,
-        chosen: &chosen,
-        logs: logs_folder(),
-    };
-    run.gateways(Report::default()).await
 }
 
 struct Run<'a> {
@@ -69,7 +61,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn gateways(&self, mut report: Report) -> Result<Report, Error> {
+    async fn gateways(&self) -> Result<Report, Error> {
+        unless_interrupted(async { Ok(images::build(self.engine, Some(self.tag)).await?) }).await?;
+        let mut report = Report::default();
         for gateway in &self.options.gateways {
             let image = images::of(self.engine, *gateway).await?;
             match unless_interrupted(async { Ok(images::find(self.engine, &image).await) }).await? {
@@ -166,23 +160,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-/// The names of the scenarios that the runner knows: the first word of each line of its list.
-async fn scenarios(engine: &Engine, tag: &str) -> Result<Vec<String>, Error> {
-    let images = images::tagged(tag);
-    let mut list = engine.docker(["run", "--rm", "--network", "none", "--read-only"]);
-    let runner = images
-        .iter()
-        .find(|(variable, _)| *variable == "RUNNER_IMAGE");
-    list.args(runner.map(|(_, image)| image)).arg("list");
-    let list = capture(&mut list).await?;
-    list.lines()
-        .map(|line| match line.split_whitespace().next() {
-            Some(name) => Ok(name.to_owned()),
-            None => Err(Error::List(line.to_owned())),
-        })
-        .collect()
 }
 
 /// Where this run's logs go, if there is a reason to keep them.

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::suite::scenario::Ask;
+
 /// One line of a scenario.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -30,14 +32,6 @@ pub(super) enum Event {
         #[serde(default)]
         detail: String,
     },
-    /// A check that can't be made on this gateway.
-    Skipped {
-        /// Its name.
-        check: String,
-        /// Why.
-        #[serde(default)]
-        detail: String,
-    },
     /// It is at its end.
     End {
         /// How many checks passed.
@@ -45,24 +39,6 @@ pub(super) enum Event {
         /// How many failed.
         failed: u32,
     },
-}
-
-/// What a scenario can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Ask {
-    /// The issuer's container is stopped.
-    StopIssuer,
-    /// It is started again.
-    StartIssuer,
-    /// The issuer gets another address on the network to the gateways.
-    MoveIssuer,
-    /// The issuer leaves that network.
-    CutNetwork,
-    /// It is back on it.
-    MendNetwork,
-    /// The gateway reads its configuration again.
-    ReloadGateway,
 }
 
 /// Reads a line.

@@ -10,10 +10,11 @@ use super::command::{capture, line, tail};
 use super::fault::Faults;
 use super::gateway::service;
 use super::only::Only;
-use super::protocol::{self, Ask, Event};
+use super::protocol::{self, Event};
 use super::report::Tally;
 use super::world::World;
 use super::{progress, verdicts};
+use crate::suite::scenario::Ask;
 
 /// How long the suite or one scenario may take.
 const AT_MOST: Duration = Duration::from_secs(600);
@@ -107,7 +108,7 @@ async fn scenario(
         match protocol::read(&line)? {
             Event::Step { text } => progress::detail(&text),
             Event::Ask { what } => {
-                progress::detail(&format!("→ {what:?}"));
+                progress::detail(&format!("→ {what}"));
                 let outcome = carry_out(world, faults, what).await;
                 reply(&mut answers, outcome).await?;
             }
@@ -118,10 +119,6 @@ async fn scenario(
             Event::Failed { check, detail } => {
                 progress::detail(&format!("✗ {check}: {detail}"));
                 tally.fail(&check, &detail);
-            }
-            Event::Skipped { check, detail } => {
-                progress::detail(&format!("- {check}: {detail}"));
-                tally.skip(&check, &detail);
             }
             Event::End { passed, failed } => end = Some((passed, failed)),
         }
