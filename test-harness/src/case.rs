@@ -68,6 +68,11 @@ impl Policy {
         Self(configuration)
     }
 
+    /// The configuration as it is written.
+    pub(crate) fn written(&self) -> &Value {
+        &self.0
+    }
+
     /// The configuration with its placeholders filled in.
     pub fn fill(&self, with: &Placeholders) -> Value {
         template::fill_value(&self.0, with)

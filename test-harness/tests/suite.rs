@@ -1,11 +1,11 @@
 //! The suite that is played in containers, here against a real Envoy on this machine.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use jobgate_harness::envoy::{Envoy, EnvoyConfig, Listener};
 use jobgate_harness::issuer::Issuer;
 use jobgate_harness::repository;
-use jobgate_harness::suite::{self, Gateway, Topology};
+use jobgate_harness::suite::{self, Gateway, Topology, scenario};
 use jobgate_harness::tls::ServerIdentity;
 use jobgate_harness::upstream::Upstream;
 
@@ -31,9 +31,9 @@ impl World {
             // Nothing listens on the first of all ports.
             nowhere: "127.0.0.1:1".to_owned(),
             filter: repository().join("dist/jobgate.wasm"),
+            envoy: free(),
+            envoy_tls: free(),
             // Envoy's own choice.
-            envoy: "127.0.0.1:0".to_owned(),
-            envoy_tls: "127.0.0.1:0".to_owned(),
             envoy_admin: "127.0.0.1:0".to_owned(),
             envoy_bind: "127.0.0.1".to_owned(),
             ..Topology::default()
@@ -58,9 +58,6 @@ impl World {
         config.bootstrap = Some(serde_json::from_slice(&bootstrap).unwrap());
         config.listeners = suite::envoy::LISTENERS.map(Listener::new).to_vec();
         let envoy = Envoy::start(&config).unwrap_or_else(|error| panic!("{error}"));
-        let [http, https] = suite::envoy::LISTENERS.map(|name| envoy.addr(name).to_string());
-        topology.envoy = http;
-        topology.envoy_tls = https;
         topology.envoy_admin = envoy.admin_addr().to_string();
         topology.envoy_log = envoy.log_path();
         Self {
@@ -73,6 +70,12 @@ impl World {
     }
 }
 
+/// An address that nobody has, for listeners that are replaced where they are.
+fn free() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
 #[test]
 fn every_case_comes_out_on_envoy_as_it_says() {
     let world = World::start();
@@ -82,4 +85,29 @@ fn every_case_comes_out_on_envoy_as_it_says() {
     let counts = report.counts();
     assert_eq!(counts.failed, 0, "{report}");
     assert!(counts.passed >= 350, "only {} were run", counts.passed);
+}
+
+#[test]
+fn every_scenario_that_needs_nobody_else_comes_out_on_envoy() {
+    let world = World::start();
+    let scenarios = scenario::ALL.iter();
+    let alone: Vec<_> = scenarios
+        .filter(|scenario| (scenario.asks)(Gateway::Envoy).is_empty())
+        .collect();
+    assert!(alone.len() >= 5);
+    for scenario in alone {
+        let mut events = Vec::new();
+        let counts = scenario::play(
+            scenario.name,
+            Gateway::Envoy,
+            &world.topology,
+            &mut std::io::empty(),
+            &mut events,
+        );
+        let events = String::from_utf8(events).unwrap();
+        println!("{}\n{events}", scenario.name);
+        let counts = counts.unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
+        assert_eq!(counts.failed, 0, "{}\n{events}", scenario.name);
+        assert!(counts.passed >= 3, "{}\n{events}", scenario.name);
+    }
 }

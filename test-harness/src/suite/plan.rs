@@ -88,6 +88,16 @@ impl Gate {
         self.places.first().map_or(&self.name, |place| &place.key)
     }
 
+    /// The same, whose policy brings keys for its first issuer, until they were fetched.
+    pub fn bringing(&self, keys: &Value) -> Self {
+        let mut policy = self.policy.written().clone();
+        policy["issuers"][0]["keys"] = keys.clone();
+        Self {
+            policy: Policy::new(policy),
+            ..self.clone()
+        }
+    }
+
     /// Its configuration on this gateway.
     pub fn configuration(&self, gateway: Gateway, topology: &Topology) -> Value {
         let mut policy = self.policy.fill(&topology.placeholders());

@@ -115,6 +115,8 @@ pub struct Tally {
     pub lost: u32,
     /// How many bad ones passed, or were refused for another reason.
     pub wrong: u32,
+    /// How many, good or bad, were refused because the gate had no keys.
+    pub without_keys: u32,
     /// How many, good or bad, were not decided.
     pub undecided: u32,
     /// Whether the load ended before what happened under it.
@@ -134,6 +136,7 @@ impl Tally {
         }
         match (answer, kind.refused) {
             (Answer::Undecided(_), _) => self.undecided += 1,
+            (answer, _) if answer.is_refused("keys_unavailable") => self.without_keys += 1,
             (_, None) => self.lost += 1,
             (_, Some(_)) => self.wrong += 1,
         }
@@ -150,6 +153,20 @@ impl Tally {
     ///
     /// The counts, and some of the answers.
     pub fn verdict(&self) -> Result<(), String> {
+        self.verdict_but_for_keys()?;
+        if self.without_keys == 0 {
+            Ok(())
+        } else {
+            Err(self.to_string())
+        }
+    }
+
+    /// As [`Self::verdict`], where the gate may have had no keys for a while.
+    ///
+    /// # Errors
+    ///
+    /// The counts, and some of the answers.
+    pub fn verdict_but_for_keys(&self) -> Result<(), String> {
         let clean = self.lost == 0 && self.wrong == 0 && self.undecided == 0 && !self.ended_early;
         if clean && self.good > 0 && self.bad > 0 {
             Ok(())
@@ -166,13 +183,15 @@ impl fmt::Display for Tally {
             bad,
             lost,
             wrong,
+            without_keys,
             undecided,
             ..
         } = self;
         write!(
             f,
             "{good} good and {bad} bad requests: {lost} good ones refused, \
-             {wrong} bad ones not refused as they should be, {undecided} undecided"
+             {wrong} bad ones not refused as they should be, {without_keys} refused for want of keys, \
+             {undecided} undecided"
         )?;
         if self.ended_early {
             write!(f, "; the load ended before what happened under it")?;
@@ -266,7 +285,9 @@ mod tests {
         assert_eq!(clean.verdict(), Ok(()));
         let undecided = Answer::Undecided("404".to_owned());
         for (kind, answer, seen) in [
-            (&good, refused("keys_unavailable"), (1, 0, 0)),
+            (&good, refused("token_missing"), (1, 0, 0)),
+            (&good, refused("keys_unavailable"), (0, 0, 0)),
+            (&bad, refused("keys_unavailable"), (0, 0, 0)),
             (&good, undecided.clone(), (0, 0, 1)),
             (&bad, Answer::Passed, (0, 1, 0)),
             (&bad, refused("token_expired"), (0, 1, 0)),
@@ -276,6 +297,8 @@ mod tests {
             tally.count(kind, &answer);
             assert_eq!((tally.lost, tally.wrong, tally.undecided), seen, "{answer}");
             assert!(tally.verdict().unwrap_err().contains(&answer.to_string()));
+            let for_keys = answer.is_refused("keys_unavailable");
+            assert_eq!(tally.verdict_but_for_keys().is_ok(), for_keys);
         }
         let early = Tally {
             ended_early: true,
