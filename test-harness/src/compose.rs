@@ -30,6 +30,7 @@ pub use only::Only;
 pub use play::{Options, run};
 pub use report::{Missing, Outcome, Report, Row};
 pub use stand_in::StandInError;
+pub use world::WorldError;
 
 use engine::Engine;
 
@@ -49,8 +50,8 @@ pub enum Error {
     #[error(transparent)]
     Command(#[from] CommandError),
     /// There is no world to play in.
-    #[error("{0}")]
-    World(String),
+    #[error(transparent)]
+    World(#[from] WorldError),
     /// Nothing is called so.
     #[error("there is nothing called {name:?} to run; there are: suite, {known}")]
     NothingCalled {

@@ -34,7 +34,7 @@ pub struct Options {
 ///
 /// If it could not be run. What fails is in the report.
 pub async fn run(options: &Options) -> Result<Report, Error> {
-    let tag = std::process::id().to_string();
+    let tag = format!("{:08x}", rand::random::<u32>());
     let scenarios = scenario::ALL.map(|scenario| scenario.name);
     let chosen = only::choose(&options.only, &scenarios)?;
     let engine = unless_interrupted(async { Ok(Engine::find().await?) }).await?;
@@ -89,17 +89,18 @@ impl Run<'_> {
     async fn gateway(&self, gateway: Gateway, report: &mut Report) -> Result<(), Error> {
         let mut left = self.chosen;
         while !left.is_empty() {
-            let mut world = World::new(self.engine, gateway, self.tag)
-                .await
-                .map_err(|error| Error::World(error.to_string()))?;
+            let mut world = World::new(self.engine, gateway, self.tag).await?;
             let before = report.rows.len();
             let played = unless_interrupted(self.world(&mut world, left, report)).await;
             let rows = &report.rows[before..];
             let failed = rows.iter().any(|row| !row.failures.is_empty());
             if failed || played.is_err() {
                 progress::heading(&format!("{gateway}: gathering the logs"));
-                let folder = logs::gather(&world, &self.logs).await?;
-                progress::detail(&format!("they are in {}", folder.display()));
+                // Without them it still goes down.
+                match logs::gather(&world, &self.logs).await {
+                    Ok(folder) => progress::detail(&format!("they are in {}", folder.display())),
+                    Err(error) => progress::detail(&format!("they could not be written: {error}")),
+                }
                 report.logs = Some(self.logs.clone());
             }
             left = left.get(rows.len()..).unwrap_or_default();
@@ -170,10 +171,15 @@ fn logs_folder() -> PathBuf {
 }
 
 fn kept(world: &World<'_>) {
+    let gateway = world.gateway();
+    let environment = world.environment().into_iter();
+    let environment: Vec<_> = environment
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     let compose = super::command::line(&world.compose());
-    progress::heading(&format!("{}: the world stays up", world.gateway()));
+    progress::heading(&format!("{gateway}: the world stays up"));
     progress::detail(&format!(
-        "{compose} ps\n{compose} run --rm runner suite --gateway {}\n{compose} down --volumes",
-        world.gateway()
+        "export {}\n{compose} ps\n{compose} run --rm runner suite --gateway {gateway}\n{compose} down --volumes",
+        environment.join(" ")
     ));
 }

@@ -153,7 +153,7 @@ async fn suite(mut runner: Child, tally: &mut Tally) -> Result<ExitStatus, Strin
 }
 
 async fn reply(answers: &mut ChildStdin, outcome: Result<(), String>) -> Result<(), String> {
-    let answer = protocol::answer(outcome.as_ref().map(|()| ()).map_err(String::as_str));
+    let answer = protocol::answer(outcome.as_ref().copied().map_err(String::as_str));
     let lost = |error| format!("the runner takes no answer: {error}");
     answers.write_all(answer.as_bytes()).await.map_err(lost)?;
     answers.flush().await.map_err(lost)

@@ -48,7 +48,7 @@ pub(super) fn read(report: &[u8], tally: &mut Tally) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::report::{Played, Report, Verdict as Played_};
+    use crate::suite::{self, Gateway, Played, Report};
 
     #[test]
     fn what_the_runner_writes_is_read() {
@@ -58,18 +58,18 @@ mod tests {
             verdict,
         };
         let report = Report {
-            gateway: crate::suite::Gateway::Kong,
+            gateway: Gateway::Kong,
             played: vec![
-                played("one", Played_::Passed),
+                played("one", suite::Verdict::Passed),
                 played(
                     "two",
-                    Played_::Failed {
+                    suite::Verdict::Failed {
                         differences: vec!["status 200, not 403".to_owned()],
                     },
                 ),
                 played(
                     "three",
-                    Played_::Skipped {
+                    suite::Verdict::Skipped {
                         why: "nginx answers it".to_owned(),
                     },
                 ),

@@ -26,7 +26,7 @@ const PROJECT: &str = "label=com.docker.compose.project";
 
 /// Why a world isn't up.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WorldError {
+pub enum WorldError {
     /// A command failed.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -67,15 +67,13 @@ impl<'a> World<'a> {
         gateway: Gateway,
         tag: &'a str,
     ) -> Result<Self, WorldError> {
-        let mut world = Self {
+        Ok(Self {
             engine,
             gateway,
             project: format!("jobgate-{gateway}-{tag}"),
-            subnet: Subnet::free("", 0).ok_or(WorldError::NoSubnet)?,
+            subnet: free_subnet(engine).await?,
             tag,
-        };
-        world.subnet = world.free_subnet(std::process::id() as u8).await?;
-        Ok(world)
+        })
     }
 
     /// Its gateway.
@@ -93,9 +91,15 @@ impl<'a> World<'a> {
         let mut compose = images::compose(self.engine);
         compose
             .args(["--project-name", &self.project])
-            .env("KEYS_SUBNET", self.subnet.to_string())
-            .envs(images::tagged(self.tag));
+            .envs(self.environment());
         compose
+    }
+
+    /// What a compose command on it must find in its environment.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut environment = images::tagged(self.tag);
+        environment.push(("KEYS_SUBNET", self.subnet.to_string()));
+        environment
     }
 
     /// A docker command.
@@ -112,7 +116,7 @@ impl<'a> World<'a> {
             match capture(&mut up).await {
                 Ok(_) => break,
                 Err(error) if attempt < SUBNETS && error.to_string().contains("overlaps") => {
-                    self.subnet = self.free_subnet(std::process::id() as u8 + attempt).await?;
+                    self.subnet = free_subnet(self.engine).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -197,16 +201,14 @@ impl<'a> World<'a> {
         let project = format!("{PROJECT}={}", self.project);
         capture(self.docker(list).args(["--quiet", "--filter", &project])).await
     }
+}
 
-    async fn free_subnet(&self, start: u8) -> Result<Subnet, WorldError> {
-        let networks = capture(&mut self.docker(["network", "ls", "--quiet"])).await?;
-        let format = "{{range .IPAM.Config}}{{.Subnet}} {{end}}";
-        let mut inspect = self.docker(["network", "inspect", "--format", format]);
-        // A network may go between the two; what is said of the others stands.
-        let in_use = match capture(inspect.args(networks.lines())).await {
-            Ok(in_use) => in_use,
-            Err(_) => String::new(),
-        };
-        Subnet::free(&in_use, start).ok_or(WorldError::NoSubnet)
-    }
+/// A subnet that no network has. Where the search starts is left to chance, so that two runs seldom find the same.
+async fn free_subnet(engine: &Engine) -> Result<Subnet, WorldError> {
+    let networks = capture(&mut engine.docker(["network", "ls", "--quiet"])).await?;
+    let format = "{{range .IPAM.Config}}{{.Subnet}} {{end}}";
+    let mut inspect = engine.docker(["network", "inspect", "--format", format]);
+    // A network may go between the two. Then nothing is known, and a subnet that is taken is found out later.
+    let in_use = capture(inspect.args(networks.lines())).await;
+    Subnet::free(&in_use.unwrap_or_default(), rand::random()).ok_or(WorldError::NoSubnet)
 }
