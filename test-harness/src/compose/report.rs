@@ -179,7 +179,7 @@ impl Report {
             }
         }
         for row in self.rows.iter().filter(|row| !row.failures.is_empty()) {
-            writeln!(out, "{} {}:", row.gateway, row.name)?;
+            writeln!(out, "{} {}, failed:", row.gateway, row.name)?;
             for line in row.failures.iter().flat_map(|failure| failure.lines()) {
                 writeln!(out, "  {line}")?;
             }

@@ -46,7 +46,7 @@ async fn play(
     tally: &mut Tally,
 ) -> Result<(), String> {
     let mut command = world.compose();
-    command.args(["run", "--rm", "--no-deps", "-T", "runner"]);
+    command.args(["run", "--rm", "-T", "runner"]);
     let gateway = ["--gateway", service(world.gateway())];
     match what {
         Only::Suite(part) => {

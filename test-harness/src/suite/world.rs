@@ -32,7 +32,8 @@ pub enum Error {
     },
 }
 
-/// Fills the folder [`Topology::world`], which is made if it isn't there; files of an earlier time are replaced.
+/// Fills the folder [`Topology::world`], which is made if it isn't there. Configurations of an earlier time are replaced;
+/// certificates stay, since servers that run have them.
 ///
 /// # Errors
 ///
@@ -44,6 +45,11 @@ pub fn prepare(topology: &Topology) -> Result<(), Error> {
         source,
     };
     fs::create_dir_all(world).map_err(at_world)?;
+    // The last of them, in whichever order its two files come.
+    let complete = ["impostor.pem", "impostor.key"].map(|file| world.join(file).is_file());
+    if complete == [true, true] {
+        return configure(topology);
+    }
     let authority = Authority::save(world, "authority").map_err(at_world)?;
     let stranger = Authority::save(world, "stranger").map_err(at_world)?;
     let issuer = topology.issuer_name();
