@@ -71,7 +71,7 @@ harness-build: dist
 	@mkdir -p target/harness/filters target/harness/images/volumes/world target/harness/images/volumes/logs
 	@chmod 755 target/harness/images/volumes/world
 	@chmod 777 target/harness/images/volumes/logs
-	@cp $(WASM) $(wildcard kong/jobgate.meta.json) target/harness/filters
+	@cp $(WASM) kong/jobgate.meta.json target/harness/filters
 	@for binary in $(HARNESS_BINARIES); do \
 	  $(CARGO) rustc --quiet --locked -p jobgate-harness --bin $$binary -- -C target-feature=+crt-static -C strip=symbols && \
 	  cp target/debug/$$binary target/harness/images/$$binary.new && \
