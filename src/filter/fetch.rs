@@ -19,6 +19,7 @@ pub(super) type SharedRemote = Rc<RefCell<dyn Remote>>;
 struct Call {
     remote: SharedRemote,
     flight: u64,
+    cluster: String,
     /// Whether the server was told what is there already.
     is_conditional: bool,
     scheme: &'static str,
@@ -29,7 +30,7 @@ struct Call {
 #[derive(Default)]
 pub(super) struct Fetcher {
     calls: HashMap<u32, Call>,
-    /// Second steps that wait for a tick, where no answer may be followed by a call.
+    /// What waits for a tick, where calls can't be made at any time.
     next: Vec<(SharedRemote, Fetch)>,
 }
 
@@ -54,7 +55,7 @@ impl Fetcher {
     pub(super) fn on_tick(&mut self, route: &Route) {
         let Ok(now) = now() else { return };
         for (remote, fetch) in std::mem::take(&mut self.next) {
-            self.send(route, &remote, &fetch);
+            self.send_or_wait(route, remote, fetch);
         }
         for remote in route.remotes() {
             let due = match remote.try_borrow_mut() {
@@ -65,7 +66,8 @@ impl Fetcher {
                 // A call that was given up is forgotten, should its answer still come.
                 self.calls
                     .retain(|_, call| !Rc::ptr_eq(&call.remote, &remote));
-                self.send(route, &remote, &fetch);
+                self.next.retain(|(waits, _)| !Rc::ptr_eq(waits, &remote));
+                self.send_or_wait(route, remote, fetch);
             }
         }
     }
@@ -81,6 +83,7 @@ impl Fetcher {
         let Some(call) = self.calls.remove(&call) else {
             return false;
         };
+        route.vm.lines.release(&call.cluster);
         let host = route.vm.host;
         let answer = if host.has_call_headers(headers) {
             read(host, body_size, &call)
@@ -88,6 +91,17 @@ impl Fetcher {
             Err(FetchError::from_dispatch_status(None))
         };
         self.finish(route, &call.remote, call.flight, answer)
+    }
+
+    /// Sends a fetch, or puts it off to the next tick while another to the same server is under way.
+    fn send_or_wait(&mut self, route: &Route, remote: SharedRemote, fetch: Fetch) {
+        let is_free = route.vm.host.calls_at_will()
+            || now().is_ok_and(|now| route.vm.lines.take(&fetch.cluster, now, fetch.timeout));
+        if is_free {
+            self.send(route, &remote, &fetch);
+        } else {
+            self.next.push((remote, fetch));
+        }
     }
 
     fn send(&mut self, route: &Route, remote: &SharedRemote, fetch: &Fetch) {
@@ -109,6 +123,7 @@ impl Fetcher {
                 let call = Call {
                     remote: Rc::clone(remote),
                     flight: fetch.flight,
+                    cluster: fetch.cluster.clone(),
                     is_conditional: fetch.etag.is_some(),
                     scheme: fetch.uri.scheme,
                     max_bytes: fetch.max_bytes,
@@ -117,10 +132,12 @@ impl Fetcher {
             }
             // Envoy's word for a cluster that is empty.
             Err(Status::InternalFailure) => {
+                route.vm.lines.release(&fetch.cluster);
                 let error = FetchError::no_server(&fetch.cluster);
                 self.finish(route, remote, fetch.flight, Err(error));
             }
             Err(status) => {
+                route.vm.lines.release(&fetch.cluster);
                 let detail = format!(
                     "the gateway did not send the request: {status:?} for the cluster {:?}",
                     fetch.cluster
@@ -146,7 +163,7 @@ impl Fetcher {
         drop(kept);
         match step {
             Step::Fetch(fetch) => {
-                if route.vm.host.calls_in_answers() {
+                if route.vm.host.calls_at_will() {
                     self.send(route, remote, &fetch);
                 } else {
                     self.next.push((Rc::clone(remote), fetch));

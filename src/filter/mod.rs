@@ -8,6 +8,7 @@
 
 mod fetch;
 mod host;
+mod lines;
 mod metrics;
 mod request;
 mod root;

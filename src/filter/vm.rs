@@ -2,6 +2,7 @@
 //! root contexts that a reload replaced; Envoy one for all plugins of the same VM configuration.
 
 use super::host::{Host, detect};
+use super::lines::Lines;
 use super::metrics::Metrics;
 use super::root::Route;
 use super::shared::{KONG, has_worked};
@@ -26,6 +27,7 @@ pub(super) struct Vm {
     pub(super) budget: Rc<Budget>,
     pub(super) metrics: Metrics,
     pub(super) waiting: Waiting,
+    pub(super) lines: Lines,
     /// The routes by the digests of their configurations, so that a reload that changes nothing for a route
     /// costs no memory on Kong, where the old root context stays.
     routes: RefCell<HashMap<[u8; 32], Weak<Route>>>,
@@ -42,6 +44,7 @@ impl Vm {
                     budget: Budget::of_a_vm(),
                     metrics: Metrics::default(),
                     waiting: Waiting::default(),
+                    lines: Lines::default(),
                     routes: RefCell::new(HashMap::new()),
                 })
             };

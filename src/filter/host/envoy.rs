@@ -27,7 +27,7 @@ impl Host for Envoy {
         Some(true)
     }
 
-    fn calls_in_answers(&self) -> bool {
+    fn calls_at_will(&self) -> bool {
         true
     }
 

@@ -27,8 +27,9 @@ pub(super) trait Host {
     /// Whether it has counters; none as long as it does not say.
     fn counts(&self) -> Option<bool>;
 
-    /// Whether a call can be made while the answer to another is being told.
-    fn calls_in_answers(&self) -> bool;
+    /// Whether a call can be made at any time: while the answer to another is being told, and while another to a server
+    /// of the same name is under way.
+    fn calls_at_will(&self) -> bool;
 
     /// Shared data, where it is there for sure.
     fn shared_data(&self) -> Option<&'static HostData>;

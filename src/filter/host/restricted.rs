@@ -37,8 +37,8 @@ impl Host for Restricted {
     }
 
     /// In the answer of a tick's call Kong has no request any more that another call could belong to, and its
-    /// worker ends.
-    fn calls_in_answers(&self) -> bool {
+    /// worker ends. So it does where a tick's call waits for the look-up of a name that another began.
+    fn calls_at_will(&self) -> bool {
         false
     }
 

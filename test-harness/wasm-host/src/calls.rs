@@ -2,6 +2,7 @@
 
 use crate::abi::Pair;
 use crate::profile::Profile;
+use std::time::SystemTime;
 
 /// Names an HTTP call for the test. Not the guest's token, which repeats over VMs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,8 @@ pub struct HttpCall {
     pub body: Vec<u8>,
     /// The timeout in milliseconds.
     pub timeout_ms: u32,
+    /// When it was made.
+    pub at: SystemTime,
 }
 
 impl HttpCall {

@@ -1,5 +1,7 @@
 //! `dispatch_http_call`: what each gateway takes, and what it traps on.
 
+use std::time::Duration;
+
 use wasmtime::{Caller, Linker};
 
 use super::guest::{Answer, Guest, Refusal};
@@ -60,7 +62,21 @@ impl Guest<'_, '_> {
         let refused = |why: &str| Err(Refusal::trap(format!("dispatch failed: {why}")));
         let world = self.world()?;
         let of_request = world.stream().is_some();
+        let vm = world.frame.vm;
+        let now = world.clock.now();
+        let mut pending = world.calls.pending().iter();
+        let is_looked_up = pending.any(|call| {
+            let is_over = now > call.at + Duration::from_millis(call.timeout_ms.into());
+            let of_tick = call.vm == vm && call.context == call.root;
+            of_tick && !is_over && name(&call.upstream) == name(host)
+        });
         match world.frame.callback {
+            // Kong's DNS client lets the second who asks for a name wait for the first, and can't wake a tick's
+            // request. Here a name is being looked up as long as it is called.
+            Callback::Tick if is_looked_up => {
+                world.frame.worker_killed = true;
+                return Err(Refusal::trap("the worker crashed waiting for a name"));
+            }
             Callback::Tick | Callback::Request => {}
             // A tick's request is gone when its call is answered, and nginx follows it nowhere.
             Callback::CallResponse if !of_request => {
@@ -104,10 +120,15 @@ impl Guest<'_, '_> {
             headers,
             body,
             timeout_ms,
+            at: world.clock.now(),
         };
         world.calls.push(call);
         Ok(token)
     }
+}
+
+fn name(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 fn has(headers: &[Pair], name: &str) -> bool {

@@ -63,9 +63,12 @@ fn run(profile: Profile, host: Host) {
                 continue;
             };
             ran += 1;
+            let policy = configuration(file, case, profile);
+            // On Kong one after the other, since all are at the same server.
+            let issuers = policy["issuers"].as_array().map_or(1, Vec::len);
             let mut route = RouteConfig::new(
                 case.request.route.as_deref().unwrap_or("some-route"),
-                configuration(file, case, profile).to_string(),
+                policy.to_string(),
             );
             if let Some(service) = &case.request.service {
                 route.service.clone_from(service);
@@ -73,7 +76,9 @@ fn run(profile: Profile, host: Host) {
             let mut gateway = Gateway::new(profile, module(), options());
             gateway.start(&[route]).expect("the gateway starts");
             if case.keys == KeyState::Available {
-                give_keys(&mut gateway, &minter.jwks());
+                for _ in 0..issuers {
+                    give_keys(&mut gateway, &minter.jwks());
+                }
             }
             let token = case
                 .token(&with)

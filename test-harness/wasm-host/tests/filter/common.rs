@@ -66,6 +66,14 @@ pub(crate) fn cluster(profile: Profile) -> &'static str {
     }
 }
 
+/// What the policy calls another server, of this name.
+pub(crate) fn cluster_of(profile: Profile, name: &str) -> String {
+    match profile {
+        Profile::Envoy => cluster(profile).to_owned(),
+        Profile::Kong => format!("{name}:443"),
+    }
+}
+
 /// A policy that lets every job of acme in.
 pub(crate) fn policy(profile: Profile) -> Value {
     json!({

@@ -8,8 +8,9 @@ use jobgate_wasm_host::{CallFailure, CallResponse, Profile};
 use serde_json::json;
 
 use crate::common::{
-    AUDIENCE, BOTH, ISSUER, TICK, answer, assert_passed, assert_refused, cluster, gateway,
-    give_keys, good_token, lines, minter, options, policy, ready, send_good, unix, with_token,
+    AUDIENCE, BOTH, ISSUER, TICK, answer, assert_passed, assert_refused, cluster, cluster_of,
+    gateway, give_keys, good_token, lines, minter, options, policy, ready, send_good, unix,
+    with_token,
 };
 
 #[test]
@@ -246,7 +247,7 @@ fn one_broken_issuer_does_not_stop_the_other() {
             .unwrap()
             .push(json!({
                 "preset": "buildkite", "issuer": "https://other.example", "audience": AUDIENCE,
-                "jwks": { "cluster": cluster(profile), "uri": "https://other.example/jwks", "wait": "0s" },
+                "jwks": { "cluster": cluster_of(profile, "other.example"), "uri": "https://other.example/jwks", "wait": "0s" },
             }));
         let mut gateway = gateway(profile, &configuration);
         gateway.advance(TICK);

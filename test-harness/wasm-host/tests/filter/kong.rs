@@ -7,8 +7,8 @@ use jobgate_wasm_host::{
 use serde_json::{Value, json};
 
 use crate::common::{
-    ISSUER, TICK, answer, assert_passed, assert_refused, give_keys, good_token, lines, minter,
-    module, options, policy, ready, unix, with_token,
+    AUDIENCE, ISSUER, TICK, answer, assert_passed, assert_refused, give_keys, good_token, lines,
+    minter, module, options, policy, ready, unix, with_token,
 };
 
 const KONG: Profile = Profile::Kong;
@@ -172,4 +172,45 @@ fn the_second_step_of_discovery_waits_for_a_tick() {
     gateway.advance(TICK);
     document(&mut gateway, "/keys", &minter().jwks());
     assert_passed(&send(&mut gateway));
+}
+
+#[test]
+fn a_server_that_is_being_asked_is_not_asked_for_something_else() {
+    let mut configuration = policy(KONG);
+    configuration["revocations"] = json!({ "uri": format!("{ISSUER}:8443/revoked") });
+    let mut gateway = crate::common::gateway(KONG, &configuration);
+    let asked = |gateway: &Gateway| -> Vec<String> {
+        let calls = gateway.pending_calls();
+        calls.into_iter().map(|call| call.upstream).collect()
+    };
+    // Both are due. A second call that waits for the name that the first one looks up ends Kong's worker.
+    gateway.advance(TICK);
+    let first = asked(&gateway);
+    assert_eq!(first.len(), 1, "{first:?}");
+    gateway.advance(TICK);
+    assert_eq!(asked(&gateway), first);
+    let call = gateway.pending_calls().remove(0);
+    answer(
+        &mut gateway,
+        &call,
+        CallResponse::new(200, minter().jwks().to_string()),
+    );
+    gateway.advance(TICK);
+    let second = asked(&gateway);
+    assert_eq!(second.len(), 1, "{second:?}");
+    assert_ne!(second, first);
+}
+
+#[test]
+fn servers_of_other_names_are_asked_meanwhile() {
+    let mut configuration = policy(KONG);
+    let other = json!({
+        "issuer": "https://other.example", "audience": AUDIENCE, "algorithms": ["RS256"],
+        "jwks": { "uri": "https://other.example/keys" },
+    });
+    let issuers = configuration["issuers"].as_array_mut().unwrap();
+    issuers.push(other);
+    let mut gateway = crate::common::gateway(KONG, &configuration);
+    gateway.advance(TICK);
+    assert_eq!(gateway.pending_calls().len(), 2);
 }

@@ -6,8 +6,8 @@ use jobgate_wasm_host::{CallFailure, CallResponse, Gateway, HttpCall, Profile};
 use serde_json::{Value, json};
 
 use crate::common::{
-    BOTH, TICK, answer, assert_passed, assert_refused, cluster, gateway, good_token, lines, minter,
-    policy, with_token,
+    BOTH, TICK, answer, assert_passed, assert_refused, cluster_of, gateway, good_token, lines,
+    minter, policy, with_token,
 };
 
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -18,7 +18,7 @@ fn polled(profile: Profile, unavailable: &str) -> Value {
     // Even a client that is told the conditions is not told why something was revoked.
     policy["audit"] = json!({ "client": "conditions" });
     policy["revocations"] = json!({
-        "uri": "https://security.example/revoked.json", "cluster": cluster(profile),
+        "uri": "https://security.example/revoked.json", "cluster": cluster_of(profile, "security.example"),
         "interval": "30s", "max_stale": "5m", "unavailable": unavailable,
     });
     policy
