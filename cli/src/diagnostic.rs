@@ -1,7 +1,7 @@
 //! What is wrong with a policy, at a place of a file: from whatever found it to each format.
 
 use crate::output::style;
-use crate::source::{Flaw, LoadedPolicy, Place, SourceFile, Span};
+use crate::source::{Flaw, LoadedPolicy, Place, Remark, SourceFile, Span};
 use jobgate::policy::{ConfigError, Finding, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
 use serde::Serialize;
@@ -43,6 +43,19 @@ impl Diagnostic {
             severity: Severity::Warning,
             code: "two-ways",
             ..Self::unreadable(policy, doubt)
+        }
+    }
+
+    /// Of a gateway's configuration around a policy.
+    pub(crate) fn remark(remark: &Remark) -> Self {
+        Self {
+            severity: remark.severity,
+            code: remark.code,
+            policy: remark.policy.clone(),
+            path: String::new(),
+            message: remark.message.clone(),
+            fix: Some(remark.fix.clone()),
+            span: remark.span.clone(),
         }
     }
 

@@ -12,7 +12,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// Checks policies: shape, meaning, and what is likely a mistake.
+/// Checks policies: shape, meaning, what is likely a mistake, and what in a gateway's configuration lets requests past them.
 ///
 /// A file is a policy in YAML or JSON, or a gateway's configuration with policies in it: Kong's declarative
 /// configuration (plugins and filters with the name jobgate) or Envoy's (Wasm filters). Each finding is shown
@@ -99,7 +99,7 @@ impl CheckArgs {
     }
 }
 
-/// All that is wrong with the policies of a file, in its order.
+/// All that is wrong with the policies of a file and around them, in its order.
 fn diagnose(loaded: &Loaded) -> Vec<Diagnostic> {
     let mut diagnostics: Vec<_> = loaded
         .flaws
@@ -123,6 +123,7 @@ fn diagnose(loaded: &Loaded) -> Vec<Diagnostic> {
             }
         }
     }
+    diagnostics.extend(loaded.remarks.iter().map(Diagnostic::remark));
     diagnostics.sort_by_key(|each| each.span.start);
     diagnostics
 }

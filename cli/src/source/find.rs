@@ -1,6 +1,8 @@
 //! Where in a gateway's configuration the policies are.
 
+use super::fails_open;
 use super::kubernetes;
+use super::remark::Remark;
 use super::tree::Node;
 use std::rc::Rc;
 
@@ -9,6 +11,8 @@ pub(super) struct Found {
     /// Where: `services[0].plugins[1].config`; empty for a document that is a policy itself.
     pub(super) place: String,
     pub(super) what: Given,
+    /// By what the gateway lets requests past it.
+    pub(super) open: Option<Remark>,
 }
 
 pub(super) enum Given {
@@ -30,6 +34,7 @@ pub(super) fn find(document: &Rc<Node>) -> Vec<Found> {
     let whole = || Found {
         place: String::new(),
         what: Given::Policy(Rc::clone(document)),
+        open: None,
     };
     if looks_like_a_policy(document) {
         return vec![whole()];
@@ -113,6 +118,8 @@ fn of_kong(entry: &Rc<Node>, place: &str) -> Found {
     Found {
         place: format!("{place}.config"),
         what,
+        // Kong's plugins and routes open gates, which concern all of the document.
+        open: None,
     }
 }
 
@@ -155,6 +162,17 @@ pub(super) fn mentions(node: &Node) -> bool {
         || node.members().iter().any(|member| mentions(&member.value))
 }
 
+/// The members of Envoy's `PluginConfig` that open a gate. YAML and JSON may have the names in either form.
+const OPENS: [(&str, &str, &str); 4] = {
+    let reload = "`failure_policy: FAIL_RELOAD` in its place";
+    [
+        ("failure_policy", "FAIL_OPEN", reload),
+        ("failurePolicy", "FAIL_OPEN", reload),
+        ("fail_open", "true", reload),
+        ("failOpen", "true", reload),
+    ]
+};
+
 fn of_envoy(wasm: &Rc<Node>, place: &str) -> Found {
     let configuration = wasm
         .get("config")
@@ -179,5 +197,8 @@ fn of_envoy(wasm: &Rc<Node>, place: &str) -> Found {
         },
     };
     let place = format!("{place}.config.configuration.value");
-    Found { place, what }
+    let open = wasm
+        .get("config")
+        .and_then(|config| fails_open::remark(config, &OPENS, &place));
+    Found { place, what, open }
 }

@@ -2,6 +2,7 @@
 //!
 //! Both take the policy as an object, and hand it to the filter as JSON in a `google.protobuf.StringValue`.
 
+use super::fails_open;
 use super::find::{Found, Given, looks_like_a_policy, mentions};
 use super::tree::Node;
 use std::rc::Rc;
@@ -29,7 +30,7 @@ pub(super) fn find(object: &Node, place: &str, found: &mut Vec<Found>) -> Option
         ("extensions.istio.io", "WasmPlugin") => {
             let spec = spec?;
             if named || is_jobgate(spec, &["pluginName", "url"], "pluginConfig") {
-                found.push(given(spec, "pluginConfig", &at));
+                found.push(given(spec, "pluginConfig", &at, &ISTIO_OPENS));
             }
         }
         ("gateway.envoyproxy.io", "EnvoyExtensionPolicy") => {
@@ -38,7 +39,12 @@ pub(super) fn find(object: &Node, place: &str, found: &mut Vec<Found>) -> Option
             let named = named && filters.len() == 1;
             for (nth, wasm) in filters.iter().enumerate() {
                 if named || is_jobgate(wasm, &["name", "rootID", "code"], "config") {
-                    found.push(given(wasm, "config", &format!("{at}.wasm[{nth}]")));
+                    found.push(given(
+                        wasm,
+                        "config",
+                        &format!("{at}.wasm[{nth}]"),
+                        &GATEWAY_OPENS,
+                    ));
                 }
             }
         }
@@ -56,7 +62,15 @@ fn is_jobgate(wasm: &Node, names: &[&str], config: &str) -> bool {
             .is_some_and(|config| looks_like_a_policy(config))
 }
 
-fn given(wasm: &Rc<Node>, member: &str, place: &str) -> Found {
+const ISTIO_OPENS: [(&str, &str, &str); 1] = [(
+    "failStrategy",
+    "FAIL_OPEN",
+    "`failStrategy: FAIL_RELOAD`, before Istio 1.27 FAIL_CLOSE",
+)];
+
+const GATEWAY_OPENS: [(&str, &str, &str); 1] = [("failOpen", "true", "`failOpen: false`")];
+
+fn given(wasm: &Rc<Node>, member: &str, place: &str, opens: &[(&str, &str, &str)]) -> Found {
     let what = match wasm.get(member) {
         Some(config) if !config.members().is_empty() => Given::Policy(Rc::clone(config)),
         Some(config) if config.text().is_some() => Given::Nothing {
@@ -70,8 +84,10 @@ fn given(wasm: &Rc<Node>, member: &str, place: &str) -> Found {
             fix: "write the policy as its configuration, an object",
         },
     };
+    let place = format!("{place}.{member}");
     Found {
-        place: format!("{place}.{member}"),
+        open: fails_open::remark(wasm, opens, &place),
+        place,
         what,
     }
 }

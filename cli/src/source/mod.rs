@@ -7,10 +7,13 @@
 mod choose;
 mod data;
 mod embedded;
+mod fails_open;
 mod find;
 mod flaw;
 mod json;
+mod kong;
 mod kubernetes;
+mod remark;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -20,6 +23,7 @@ mod yaml11;
 
 pub(crate) use data::Data;
 pub(crate) use flaw::Flaw;
+pub(crate) use remark::Remark;
 pub(crate) use tree::{Place, Span};
 
 use self::find::Given;
@@ -92,6 +96,8 @@ pub(crate) struct Loaded {
     pub(crate) policies: Vec<LoadedPolicy>,
     /// What can't be read as a policy and should be one; by the place of that policy in the file.
     pub(crate) flaws: Vec<(String, Flaw)>,
+    /// By what the gateway lets requests past its gates.
+    pub(crate) remarks: Vec<Remark>,
 }
 
 /// One policy of a file.
@@ -134,6 +140,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
         file,
         policies: Vec::new(),
         flaws: Vec::new(),
+        remarks: Vec::new(),
     };
     let (document, is_json) = match document(&loaded.file.text, path) {
         Ok(document) => document,
@@ -144,6 +151,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
     };
     for found in find::find(&document) {
         let place = found.place;
+        loaded.remarks.extend(found.open);
         match found.what {
             Given::Nothing { at, message, fix } => {
                 let flaw = Flaw::new(at.span.clone(), message, fix);
@@ -158,6 +166,8 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
     if loaded.policies.is_empty() && loaded.flaws.is_empty() {
         return Err(no_policy(&loaded.file.name));
     }
+    let of_kong = kong::remarks(&document, &loaded.policies);
+    loaded.remarks.extend(of_kong);
     Ok(loaded)
 }
 
