@@ -15,7 +15,7 @@ use crate::policy::{
 };
 use crate::reason::{Reason, Refusal};
 use crate::replay::{self, Claim};
-use crate::request::{HeaderMap, NormalPath, PathAmbiguous};
+use crate::request::{HeaderMap, NormalPath, PathAmbiguous, cuts_a_segment};
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
 use crate::token::{self, Presented, VerifiedToken};
@@ -32,6 +32,8 @@ pub struct Request<'a> {
     pub method: &'a [u8],
     /// The raw request target.
     pub target: &'a [u8],
+    /// What the gateway cuts off the target's beginning before it hands the request on.
+    pub cut: &'a [u8],
     /// The host that it is for: `:authority`, or else the `Host` header.
     pub host: Option<&'a [u8]>,
     /// The gateway's own name for the route, if it has one.
@@ -50,6 +52,7 @@ impl<'a> Request<'a> {
             headers,
             method,
             target,
+            cut: b"",
             host: None,
             route: None,
             service: None,
@@ -187,7 +190,13 @@ impl<'p> Decision<'p> {
     #[must_use]
     pub fn about(mut self, request: Request<'_>) -> Self {
         self.method = String::from_utf8_lossy(request.method).into_owned();
-        self.path = NormalPath::parse(request.target);
+        self.path = if cuts_a_segment(request.target, request.cut) {
+            Err(PathAmbiguous(
+                "the gateway's route cuts it within a segment",
+            ))
+        } else {
+            NormalPath::parse(request.target)
+        };
         self.host = request.host.and_then(normalise_host);
         self.service = request.service.map(str::to_owned);
         self.certificate = request.certificate.clone();

@@ -180,7 +180,9 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
         HeaderMap::default()
     };
     let (method, target) = host.request_line(&headers).map_err(failed)?;
+    let cut = host.cut();
     let request = Request {
+        cut: &cut,
         host: host.authority(&headers),
         route: arrival.route.as_deref(),
         service: arrival.service.as_deref(),
@@ -248,7 +250,10 @@ fn carry_out(
 fn refuse(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
     log_decision(route, arrival, decision);
     if let Some(policy) = &route.policy {
-        route.vm.host.keep_from_logs(&policy.carrier.header);
+        route
+            .vm
+            .host
+            .keep_from_logs(&policy.carrier.header, arrival.told);
     }
     let Some(answer) = answer(decision) else {
         _ = refuse_blindly();

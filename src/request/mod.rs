@@ -11,5 +11,5 @@ pub use headers::{Header, HeaderMap};
 #[cfg(target_family = "wasm")]
 pub(crate) use headers::{same_name, starts_like};
 pub use path::{NormalPath, PathAmbiguous};
-pub(crate) use path::{normalise, visible_escape};
+pub(crate) use path::{cuts_a_segment, normalise, visible_escape};
 pub use reserved::{HeaderPower, Neutralise, neutralise};

@@ -62,6 +62,13 @@ impl NormalPath {
     }
 }
 
+/// Whether a gateway that cuts this off the path's beginning cuts within a segment: what it hands on begins with a
+/// segment then that the rules have not seen.
+pub(crate) fn cuts_a_segment(target: &[u8], cut: &[u8]) -> bool {
+    let within = |rest: &[u8]| !matches!(rest.first(), None | Some(b'/' | b'?'));
+    !cut.is_empty() && !cut.ends_with(b"/") && target.strip_prefix(cut).is_some_and(within)
+}
+
 /// A path in normal form whose escapes are undone where they stand for a visible character; none, if it has
 /// no such escape.
 fn unescaped(path: &str) -> Option<String> {
@@ -316,6 +323,24 @@ mod tests {
     fn pitfall_08_the_query_takes_no_part() {
         let path = NormalPath::parse(b"/a/b?q=%2e/../;x").unwrap();
         assert_eq!(path.as_str(), "/a/b");
+    }
+
+    #[test]
+    fn a_cut_is_clean_where_a_segment_ends() {
+        for (target, cut, is_within) in [
+            ("/a/b", "/a", false),
+            ("/a", "/a", false),
+            ("/a?b", "/a", false),
+            ("/a/b", "/a/", false),
+            ("/a/b", "", false),
+            ("/other", "/a", false),
+            ("/ab/c", "/a", true),
+            ("/a/bc", "/a/b", true),
+            ("/a%20b", "/a", true),
+        ] {
+            let cuts = cuts_a_segment(target.as_bytes(), cut.as_bytes());
+            assert_eq!(cuts, is_within, "{cut} off {target}");
+        }
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Host for Envoy {
         Ok((pseudo(":method"), pseudo(":path")))
     }
 
+    /// It tells of no rewriting.
+    fn cut(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
     /// Absolute-form too ends up here.
     fn authority<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
         headers.get(":authority")
@@ -114,7 +119,7 @@ impl Host for Envoy {
     }
 
     /// Envoy logs the headers that it is told to.
-    fn keep_from_logs(&self, _: &str) {}
+    fn keep_from_logs(&self, _: &str, _: usize) {}
 }
 
 /// One byte on Envoy; anything else is no answer.

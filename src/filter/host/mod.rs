@@ -55,6 +55,9 @@ pub(super) trait Host {
     /// The method and the raw request target.
     fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status>;
 
+    /// What the proxy cuts off the target's beginning before it hands the request on.
+    fn cut(&self) -> Vec<u8>;
+
     /// The host that the request is for, as the upstream sees it and the proxy's router did.
     fn authority<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]>;
 
@@ -76,8 +79,9 @@ pub(super) trait Host {
     /// Takes a request header that occurs once away from what goes upstream, or at least its value.
     fn take_away(&self, name: &str) -> Result<(), Status>;
 
-    /// Keeps the token in this header of a refused request from the proxy's own logs of it.
-    fn keep_from_logs(&self, name: &str);
+    /// Keeps the token in this header of a refused request from the proxy's own logs of it, however the header is
+    /// spelled and how often it is there. `told` is as for [`Self::can_show`].
+    fn keep_from_logs(&self, name: &str, told: usize);
 }
 
 /// Finds out which proxy this is; called from `on_configure`.

@@ -1,9 +1,9 @@
 //! Kong.
 
 use super::kong_version::Version;
-use super::{Host, exact_property, property};
+use super::{Host, exact_property, property, property_bytes, request_headers};
 use crate::filter::shared::HostData;
-use crate::policy::ClientCertificate;
+use crate::policy::{ClientCertificate, normalise_host};
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{MapType, Status};
@@ -92,9 +92,18 @@ impl Host for Restricted {
         Ok((property("method")?, property("path")?))
     }
 
-    /// What Kong shows as `:authority` is the server's own name. A second `Host` it refuses itself.
+    /// What the route's `strip_path` takes off. A proxy that Kong trusts (`trusted_ips`) can say something else here.
+    fn cut(&self) -> Vec<u8> {
+        property_bytes(&["ngx", "upstream_x_forwarded_prefix"]).unwrap_or_default()
+    }
+
+    /// What Kong shows as `:authority` is the server's own name. A second `Host` it refuses itself; a target in
+    /// absolute-form may name another host, and the upstream is told both, so then there is none.
     fn authority<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
-        headers.get("host")
+        let header = headers.get("host")?;
+        let is_one = property_bytes(&["ngx", "host"])
+            .is_none_or(|host| normalise_host(&host) == normalise_host(header));
+        is_one.then_some(header)
     }
 
     fn route(&self) -> Option<String> {
@@ -135,13 +144,26 @@ impl Host for Restricted {
         hostcalls::set_map_value(HEADERS, name, Some(""))
     }
 
-    /// Kong's logging plugins write all request headers, and blank out `Authorization` alone.
-    fn keep_from_logs(&self, name: &str) {
-        if name.eq_ignore_ascii_case("authorization") {
+    /// Kong's logging plugins write all request headers, and blank out `Authorization` alone. They write removed ones
+    /// too, and of one that is there more than once only the first can be overwritten.
+    fn keep_from_logs(&self, name: &str, told: usize) {
+        if name == "authorization" {
             return;
         }
-        if let Ok(Some(_)) = hostcalls::get_map_value_bytes(HEADERS, name) {
-            _ = hostcalls::set_map_value(HEADERS, name, Some(""));
+        let shown = self.can_show(told).then(request_headers);
+        let shown = shown.and_then(Result::ok).unwrap_or_default();
+        let mut names: Vec<_> = shown
+            .like(name)
+            .map(|header| header.name.as_str())
+            .collect();
+        if names.is_empty() {
+            names.push(name);
+        }
+        names.dedup();
+        for name in names {
+            if let Ok(Some(_)) = hostcalls::get_map_value_bytes(HEADERS, name) {
+                _ = hostcalls::set_map_value(HEADERS, name, Some(""));
+            }
         }
     }
 }

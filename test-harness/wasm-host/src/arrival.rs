@@ -14,6 +14,8 @@ pub(crate) struct Arrived {
     pub(crate) trailers: Vec<Pair>,
     /// Kong: `request.url_path`. Envoy: the path as sent.
     pub(crate) url_path: Vec<u8>,
+    /// Kong: nginx's `$host`, in lower case and without a port. Envoy: nothing.
+    pub(crate) host: Vec<u8>,
 }
 
 /// The gateway answers the request itself, with this status.
@@ -66,12 +68,14 @@ fn envoy(request: &Request) -> Result<Arrived, Refused> {
         headers: lower(&request.headers),
         trailers: lower(&request.trailers),
         url_path: without_query(path).to_vec(),
+        host: Vec::new(),
     })
 }
 
 /// Names that nginx holds invalid are dropped, control bytes in one refuse the request. Repeated
 /// `Host` and `Authorization` are refused. `:authority` is the server's name, not the `Host`
-/// header. Trailers are lost.
+/// header. Trailers are lost. Of absolute-form only the path is told, and the host as `$host`; the `Host`
+/// header beside it may say something else.
 fn kong(request: &Request) -> Result<Arrived, Refused> {
     let control = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
     let mut headers = Vec::new();
@@ -91,19 +95,32 @@ fn kong(request: &Request) -> Result<Arrived, Refused> {
     if count(b"authorization") > 1 || count(b"host") != 1 {
         return Err(BAD_REQUEST);
     }
-    let (_, target) = split_absolute(&request.target);
+    let (authority, target) = split_absolute(&request.target);
+    let host = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(b"host"));
+    let host = authority.or(host.map(|(_, value)| value.as_slice()));
     let url_path = nginx_uri::normalise(without_query(target)).ok_or(BAD_REQUEST)?;
     Ok(Arrived {
-        pseudo: pseudo(
-            &request.method,
-            &request.target,
-            b"kong:8000",
-            &request.scheme,
-        ),
+        pseudo: pseudo(&request.method, target, b"kong:8000", &request.scheme),
+        host: nginx_host(host.unwrap_or_default()),
         headers,
         trailers: Vec::new(),
         url_path,
     })
+}
+
+/// Without the port and a dot at the end, in lower case.
+fn nginx_host(authority: &[u8]) -> Vec<u8> {
+    let is_end = if authority.starts_with(b"[") {
+        b']'
+    } else {
+        b':'
+    };
+    let end = authority.iter().position(|byte| *byte == is_end);
+    let end = end.map_or(authority.len(), |end| end + usize::from(is_end == b']'));
+    let host = &authority[..end];
+    host.strip_suffix(b".").unwrap_or(host).to_ascii_lowercase()
 }
 
 fn pseudo(method: &[u8], path: &[u8], authority: &[u8], scheme: &str) -> Vec<Pair> {

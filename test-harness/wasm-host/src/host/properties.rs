@@ -217,6 +217,7 @@ fn kong_request_property(world: &World, stream: &Stream, path: &str) -> Option<V
         "request.url_path" | "ngx.uri" => Some(stream.arrived.url_path.clone()),
         "request.query" | "ngx.args" => sent(1).map(|path| query(&path)),
         "request.scheme" | "ngx.scheme" => text(&stream.scheme),
+        "ngx.host" => Some(stream.arrived.host.clone()),
         // nginx's $hostname, not the Host header.
         "request.host" => text("kong"),
         "source.address" | "ngx.remote_addr" => {

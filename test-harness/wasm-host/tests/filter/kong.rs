@@ -128,10 +128,52 @@ fn kongs_own_logs_of_a_refused_request_have_no_token() {
         .map(|(_, value)| value.as_slice())
         .collect();
     assert_eq!(logged, [b""]);
+    // However it is spelled, on requests of any size.
+    for headers in [0, 200] {
+        let mut request = Request::get("/").header("X_Ci-Token", format!("Bearer {token}"));
+        if headers > 0 {
+            request = Request::get("/").header("X-CI-Token", format!("Bearer {token}"));
+        }
+        for nth in 0..headers {
+            request = request.header(format!("x-{nth}"), "a");
+        }
+        let exchange = gateway.request(0, request);
+        assert!(exchange.upstream().is_none());
+        let has_token = |(_, value): &(Vec<u8>, Vec<u8>)| value.starts_with(b"Bearer ey");
+        assert!(!exchange.logged.iter().any(has_token), "{headers}");
+    }
     // What was not sent is not made up.
     let without = gateway.request(0, Request::get("/"));
     assert_refused(&without, "token_missing");
     assert!(without.logged.iter().all(|(name, _)| name != b"x-ci-token"));
+}
+
+#[test]
+fn a_route_that_cuts_a_path_within_a_segment_hands_on_nothing() {
+    let rules = json!([
+        { "id": "any-job", "claims": { "organization_slug": "acme" } },
+        { "id": "freeze", "effect": "deny", "paths": ["/deploy/production/**"] },
+    ]);
+    let mut gateway = gateway(KongVersion::V3_9, "deploy", &rules);
+    let token = good_token(&gateway);
+    let mut send = |path: &str, prefix: &str| {
+        let cut = ["ngx", "upstream_x_forwarded_prefix"];
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        gateway.request(0, request.property(&cut, prefix))
+    };
+    // The upstream gets `/production/eu` of both.
+    assert_refused(&send("/deploy/production/eu", "/deploy"), "denied_by_rule");
+    assert_refused(&send("/deployproduction/eu", "/deploy"), "path_ambiguous");
+    for (path, prefix) in [
+        ("/deploy/staging", "/deploy"),
+        ("/deploy/staging", "/deploy/"),
+        ("/deploy?a=b", "/deploy"),
+        ("/deploy", "/deploy"),
+        ("/deploystaging", ""),
+        ("/deploystaging", "/what/a/proxy/says"),
+    ] {
+        assert_passed(&send(path, prefix));
+    }
 }
 
 #[test]
