@@ -1,6 +1,7 @@
 //! Fetching documents through the host, begun by ticks only, and saying why when it fails.
 
 use super::host::Host;
+use super::lines::Line;
 use super::root::{Route, now};
 use crate::fetch::{Answer, Cause, Fetch, FetchError, Remote, Report, Step, is_entity_tag};
 use proxy_wasm::hostcalls;
@@ -19,7 +20,8 @@ pub(super) type SharedRemote = Rc<RefCell<dyn Remote>>;
 struct Call {
     remote: SharedRemote,
     flight: u64,
-    cluster: String,
+    /// What it holds of [`Lines`](super::lines::Lines), where calls can't be made at any time.
+    line: Option<Line>,
     /// Whether the server was told what is there already.
     is_conditional: bool,
     scheme: &'static str,
@@ -83,7 +85,9 @@ impl Fetcher {
         let Some(call) = self.calls.remove(&call) else {
             return false;
         };
-        route.vm.lines.release(&call.cluster);
+        if let Some(line) = &call.line {
+            route.vm.lines.release(line);
+        }
         let host = route.vm.host;
         let answer = if host.has_call_headers(headers) {
             read(host, body_size, &call)
@@ -95,16 +99,18 @@ impl Fetcher {
 
     /// Sends a fetch, or puts it off to the next tick while another to the same server is under way.
     fn send_or_wait(&mut self, route: &Route, remote: SharedRemote, fetch: Fetch) {
-        let is_free = route.vm.host.calls_at_will()
-            || now().is_ok_and(|now| route.vm.lines.take(&fetch.cluster, now, fetch.timeout));
-        if is_free {
-            self.send(route, &remote, &fetch);
-        } else {
-            self.next.push((remote, fetch));
+        if route.vm.host.calls_at_will() {
+            self.send(route, &remote, &fetch, None);
+            return;
+        }
+        let take = |now| route.vm.lines.take(&fetch.cluster, now, fetch.timeout);
+        match now().ok().and_then(take) {
+            Some(line) => self.send(route, &remote, &fetch, Some(line)),
+            None => self.next.push((remote, fetch)),
         }
     }
 
-    fn send(&mut self, route: &Route, remote: &SharedRemote, fetch: &Fetch) {
+    fn send(&mut self, route: &Route, remote: &SharedRemote, fetch: &Fetch, line: Option<Line>) {
         let mut headers = vec![
             (":method", "GET"),
             (":scheme", fetch.uri.scheme),
@@ -123,27 +129,18 @@ impl Fetcher {
                 let call = Call {
                     remote: Rc::clone(remote),
                     flight: fetch.flight,
-                    cluster: fetch.cluster.clone(),
+                    line,
                     is_conditional: fetch.etag.is_some(),
                     scheme: fetch.uri.scheme,
                     max_bytes: fetch.max_bytes,
                 };
                 self.calls.insert(token, call);
             }
-            // Envoy's word for a cluster that is empty.
-            Err(Status::InternalFailure) => {
-                route.vm.lines.release(&fetch.cluster);
-                let error = FetchError::no_server(&fetch.cluster);
-                self.finish(route, remote, fetch.flight, Err(error));
-            }
             Err(status) => {
-                route.vm.lines.release(&fetch.cluster);
-                let detail = format!(
-                    "the gateway did not send the request: {status:?} for the cluster {:?}",
-                    fetch.cluster
-                );
-                let error = FetchError::new(Cause::NotSent, detail);
-                self.finish(route, remote, fetch.flight, Err(error));
+                if let Some(line) = &line {
+                    route.vm.lines.release(line);
+                }
+                self.finish(route, remote, fetch.flight, Err(not_sent(status, fetch)));
             }
         }
     }
@@ -164,7 +161,7 @@ impl Fetcher {
         match step {
             Step::Fetch(fetch) => {
                 if route.vm.host.calls_at_will() {
-                    self.send(route, remote, &fetch);
+                    self.send(route, remote, &fetch, None);
                 } else {
                     self.next.push((Rc::clone(remote), fetch));
                 }
@@ -178,6 +175,18 @@ impl Fetcher {
             Step::Ignored => false,
         }
     }
+}
+
+/// Why a fetch could not be sent.
+fn not_sent(status: Status, fetch: &Fetch) -> FetchError {
+    let cluster = &fetch.cluster;
+    // Envoy's word for a cluster that is empty.
+    if status == Status::InternalFailure {
+        return FetchError::no_server(cluster);
+    }
+    let detail =
+        format!("the gateway did not send the request: {status:?} for the cluster {cluster:?}");
+    FetchError::new(Cause::NotSent, detail)
 }
 
 /// The answer to the call that is being told of.

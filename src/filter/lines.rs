@@ -13,29 +13,36 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) struct Lines(RefCell<HashMap<String, UnixTime>>);
 
 impl Lines {
-    /// Takes the line to the server of `cluster`, `host:port`, for a call of at most this long. Whether it was free.
-    pub(super) fn take(&self, cluster: &str, now: UnixTime, timeout: Duration) -> bool {
-        let Ok(mut taken) = self.0.try_borrow_mut() else {
-            return false;
-        };
+    /// Takes the line to the server of `cluster`, `host:port`, for a call of about this long. Nothing if it is taken.
+    pub(super) fn take(&self, cluster: &str, now: UnixTime, timeout: Duration) -> Option<Line> {
+        let mut taken = self.0.try_borrow_mut().ok()?;
         let name = host_name(cluster);
-        if taken.get(name).is_some_and(|until| now < *until) {
-            return false;
+        if taken.get(&name).is_some_and(|until| now < *until) {
+            return None;
         }
         let until = now.plus(timeout.saturating_add(GRACE));
-        taken.insert(name.to_owned(), until);
-        true
+        taken.insert(name.clone(), until);
+        Some(Line { name, until })
     }
 
-    /// Frees the line to the server of `cluster`.
-    pub(super) fn release(&self, cluster: &str) {
-        if let Ok(mut taken) = self.0.try_borrow_mut() {
-            taken.remove(host_name(cluster));
+    /// Frees a line, unless its time was over and another call has taken it since.
+    pub(super) fn release(&self, line: &Line) {
+        if let Ok(mut taken) = self.0.try_borrow_mut()
+            && taken.get(&line.name) == Some(&line.until)
+        {
+            taken.remove(&line.name);
         }
     }
 }
 
-/// A name is looked up for all its ports at once.
-fn host_name(cluster: &str) -> &str {
-    cluster.rsplit_once(':').map_or(cluster, |(name, _)| name)
+/// A line that is taken.
+pub(super) struct Line {
+    name: String,
+    until: UnixTime,
+}
+
+/// A name is looked up for all its ports at once, and in any case.
+fn host_name(cluster: &str) -> String {
+    let name = cluster.rsplit_once(':').map_or(cluster, |(name, _)| name);
+    name.to_ascii_lowercase()
 }

@@ -285,10 +285,11 @@ fn refuse_blindly() -> Action {
 /// Refusals are logged as warnings, so that they are seen at the hosts' default levels.
 fn log_decision(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
     let record = record(decision, arrival.route.as_deref());
-    route.vm.metrics.decided(route.vm.host, decision);
-    route.vm.host.note_record(&record);
     match decision.outcome {
         Ok(_) => log::info!("{record}"),
         Err(_) => log::warn!("{record}"),
     }
+    // After it is logged: these may end the request where a host refuses them.
+    route.vm.metrics.decided(route.vm.host, decision);
+    route.vm.host.note_record(&record);
 }

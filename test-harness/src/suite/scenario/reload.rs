@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::remote::Remote;
 use super::super::{Gateway, Plan, Player, PrepareError, kong, world};
 use super::Error;
+use super::answer::Answer;
 use super::control::Applied;
 use super::driver::Ask;
 use super::gates::STEADY;
@@ -59,6 +60,10 @@ fn reload_kong(stage: &mut Stage<'_>, plan: &Plan, kinds: &[Kind]) -> Result<(),
         "no request went undecided, and none passed that must not, in the reload",
         tally.verdict_but_for_keys(),
     )?;
+    let good = stage.token()?;
+    let keyless = Answer::Refused("keys_unavailable".to_owned());
+    let fetched = stage.settles(STEADY, &good, &Answer::Passed, &[keyless])?;
+    stage.check("after the reload the gate fetches its keys again", fetched)?;
     stage.step("Kong is reloaded under load, where the policy brings the issuer's keys")?;
     let keys: Value = stage.player.issuer.0.get("/.well-known/jwks")?;
     let mut with_keys = plan.clone();

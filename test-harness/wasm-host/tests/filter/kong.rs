@@ -1,5 +1,7 @@
 //! What is Kong's alone: what its versions tell of a request and can be told, less on the older ones and never less safe.
 
+use std::time::Duration;
+
 use jobgate_harness::mint::TokenSpec;
 use jobgate_wasm_host::{
     CallResponse, Exchange, Gateway, KongVersion, Options, Profile, Request, RouteConfig,
@@ -29,6 +31,24 @@ fn gateway(kong: KongVersion, route: &str, rules: &Value) -> Gateway {
     gateway.start(&[route]).expect("the gateway starts");
     give_keys(&mut gateway, &minter().jwks());
     gateway
+}
+
+/// A policy with a second issuer, whose keys are at this address.
+fn two_issuers(uri: &str) -> Value {
+    let mut configuration = policy(KONG);
+    let other = json!({
+        "issuer": "https://other.example", "audience": AUDIENCE, "algorithms": ["RS256"],
+        "jwks": { "uri": uri },
+    });
+    let issuers = configuration["issuers"].as_array_mut().unwrap();
+    issuers.push(other);
+    configuration
+}
+
+/// The servers that are being asked, the first first.
+fn asked(gateway: &Gateway) -> Vec<String> {
+    let calls = gateway.pending_calls();
+    calls.into_iter().map(|call| call.upstream).collect()
 }
 
 fn send(gateway: &mut Gateway) -> Exchange {
@@ -221,10 +241,6 @@ fn a_server_that_is_being_asked_is_not_asked_for_something_else() {
     let mut configuration = policy(KONG);
     configuration["revocations"] = json!({ "uri": format!("{ISSUER}:8443/revoked") });
     let mut gateway = crate::common::gateway(KONG, &configuration);
-    let asked = |gateway: &Gateway| -> Vec<String> {
-        let calls = gateway.pending_calls();
-        calls.into_iter().map(|call| call.upstream).collect()
-    };
     // Both are due. A second call that waits for the name that the first one looks up ends Kong's worker.
     gateway.advance(TICK);
     let first = asked(&gateway);
@@ -244,15 +260,35 @@ fn a_server_that_is_being_asked_is_not_asked_for_something_else() {
 }
 
 #[test]
-fn servers_of_other_names_are_asked_meanwhile() {
-    let mut configuration = policy(KONG);
-    let other = json!({
-        "issuer": "https://other.example", "audience": AUDIENCE, "algorithms": ["RS256"],
-        "jwks": { "uri": "https://other.example/keys" },
-    });
-    let issuers = configuration["issuers"].as_array_mut().unwrap();
-    issuers.push(other);
+fn an_answer_that_comes_after_its_time_lets_nobody_ask_beside_another() {
+    // Names are looked up in any case.
+    let mut configuration = two_issuers("https://CI.example:8444/keys");
+    configuration["revocations"] = json!({ "uri": format!("{ISSUER}:8443/revoked") });
     let mut gateway = crate::common::gateway(KONG, &configuration);
     gateway.advance(TICK);
-    assert_eq!(gateway.pending_calls().len(), 2);
+    let first = gateway.pending_calls().remove(0);
+    assert_eq!(asked(&gateway).len(), 1);
+    // Past its timeout, so that the next one is sent.
+    gateway.advance(Duration::from_millis(u64::from(first.timeout_ms) + 2000));
+    let [_, second] = gateway.pending_calls().try_into().unwrap();
+    answer(
+        &mut gateway,
+        &first,
+        CallResponse::new(200, minter().jwks().to_string()),
+    );
+    gateway.advance(TICK);
+    assert_eq!(asked(&gateway), [second.upstream.clone()]);
+    answer(&mut gateway, &second, CallResponse::new(500, ""));
+    gateway.advance(TICK);
+    let third = asked(&gateway);
+    assert_eq!(third.len(), 1, "{third:?}");
+    assert_ne!(third, [second.upstream]);
+}
+
+#[test]
+fn servers_of_other_names_are_asked_meanwhile() {
+    let configuration = two_issuers("https://other.example/keys");
+    let mut gateway = crate::common::gateway(KONG, &configuration);
+    gateway.advance(TICK);
+    assert_eq!(asked(&gateway).len(), 2);
 }
