@@ -55,7 +55,7 @@ test: dist ## run everything: the core, the .wasm in the in-process host, the re
 HARNESS = target/debug/harness
 HARNESS_GATEWAY = $(if $(GATEWAY),--gateway $(GATEWAY))
 
-harness: harness-build ## play the suite and the faults before Kong and Envoy in Docker (GATEWAY=kong|envoy, ONLY=, ALLOW_MISSING=, KEEP=1)
+harness: harness-build ## play the suite and the faults before Kong and Envoy in Docker (GATEWAY=kong|envoy, ONLY=, ALLOW_MISSING=, FORMAT=json, KEEP=1)
 	@$(HARNESS) run $(HARNESS_GATEWAY) $(if $(ONLY),--only '$(ONLY)') $(if $(ALLOW_MISSING),--allow-missing $(ALLOW_MISSING)) \
 	  $(if $(FORMAT),--format $(FORMAT)) $(if $(filter-out 0 no false,$(KEEP)),--keep)
 
