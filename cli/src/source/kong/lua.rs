@@ -25,9 +25,15 @@ pub(super) fn effect(code: &str) -> Effect {
         other => other,
     });
     let responses = calls(&code, "kong.response.exit").map(status);
+    // Where they lead is another matter.
+    let leaves = ["ngx.redirect", "ngx.exec"]
+        .iter()
+        .filter(|name| calls(&code, name).next().is_some())
+        .map(|_| Effect::Unknown);
     writes
         .chain(exits)
         .chain(responses)
+        .chain(leaves)
         .max()
         .unwrap_or(Effect::None)
 }
@@ -131,6 +137,8 @@ mod tests {
                 Effect::Unknown,
             ),
             ("ngx.exit(ngx.status)", Effect::Unknown),
+            ("ngx.redirect('/login')", Effect::Unknown),
+            ("return ngx.exec('@elsewhere')", Effect::Unknown),
             ("-- kong.response.exit(200)", Effect::None),
             ("a = 1 -- ngx.say(1)\nngx.exit(200)", ANSWERS),
             ("--[[ ngx.say(1)\n-- ngx.exit(200) ]] b = 2", Effect::None),

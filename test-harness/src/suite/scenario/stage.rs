@@ -124,13 +124,34 @@ impl<'a> Stage<'a> {
         due: &Answer,
         meanwhile: &[Answer],
     ) -> Result<Result<(), String>, Error> {
+        self.settles_where(key, token, due, |answer| meanwhile.contains(answer))
+    }
+
+    /// As [`Self::settles`], where anything undecided may come before: one worker after the other learns of the place.
+    pub(super) fn settles_from_undecided(
+        &self,
+        key: &str,
+        token: &str,
+        due: &Answer,
+    ) -> Result<Result<(), String>, Error> {
+        let undecided = |answer: &Answer| matches!(answer, Answer::Undecided(_));
+        self.settles_where(key, token, due, undecided)
+    }
+
+    fn settles_where(
+        &self,
+        key: &str,
+        token: &str,
+        due: &Answer,
+        may_come: impl Fn(&Answer) -> bool,
+    ) -> Result<Result<(), String>, Error> {
         let (mut in_a_row, mut last) = (0, String::new());
         let settled = eventually(SOON, || {
             while in_a_row < IN_A_ROW {
                 match self.answer(key, token) {
                     Err(error) => return Some(Err(error)),
                     Ok(answer) if answer == *due => in_a_row += 1,
-                    Ok(answer) if meanwhile.contains(&answer) => {
+                    Ok(answer) if may_come(&answer) => {
                         in_a_row = 0;
                         last = answer.to_string();
                         return None;
@@ -141,23 +162,6 @@ impl<'a> Stage<'a> {
             Some(Ok(Ok(())))
         });
         settled.unwrap_or_else(|| Ok(Err(format!("due {due} in the end, still {last}"))))
-    }
-
-    /// As [`Self::settles`], where anything undecided may come before.
-    pub(super) fn settles_from_undecided(
-        &self,
-        key: &str,
-        token: &str,
-        due: &Answer,
-    ) -> Result<Result<(), String>, Error> {
-        let decided = eventually(SOON, || match self.answer(key, token) {
-            Ok(Answer::Undecided(_)) => None,
-            other => Some(other),
-        });
-        if let Some(Err(error)) = decided {
-            return Err(error);
-        }
-        self.settles(key, token, due, &[])
     }
 
     /// Waits until the log tells of one more document that could not be fetched because of this.
