@@ -65,9 +65,10 @@ impl Fetcher {
                 Err(_) => None,
             };
             if let Some(fetch) = due {
-                // A call that was given up is forgotten, should its answer still come.
+                // A call that was given up is forgotten, should its answer still come. One that holds a line frees it
+                // then.
                 self.calls
-                    .retain(|_, call| !Rc::ptr_eq(&call.remote, &remote));
+                    .retain(|_, call| call.line.is_some() || !Rc::ptr_eq(&call.remote, &remote));
                 self.next.retain(|(waits, _)| !Rc::ptr_eq(waits, &remote));
                 self.send_or_wait(route, remote, fetch);
             }
@@ -103,7 +104,7 @@ impl Fetcher {
             self.send(route, &remote, &fetch, None);
             return;
         }
-        let take = |now| route.vm.lines.take(&fetch.cluster, now, fetch.timeout);
+        let take = |now| route.vm.lines.take(&fetch.cluster, now);
         match now().ok().and_then(take) {
             Some(line) => self.send(route, &remote, &fetch, Some(line)),
             None => self.next.push((remote, fetch)),

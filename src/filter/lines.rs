@@ -5,22 +5,23 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How much longer than its call a line is held, should its answer never be told.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long a line is held, should its answer never be told: longer than it takes to look a name up where no name server
+/// answers, for that is beside the call's own timeout.
+const HELD: Duration = Duration::from_secs(120);
 
 /// The names of the servers, each with the time at which its line is free again in any case.
 #[derive(Default)]
 pub(super) struct Lines(RefCell<HashMap<String, UnixTime>>);
 
 impl Lines {
-    /// Takes the line to the server of `cluster`, `host:port`, for a call of about this long. Nothing if it is taken.
-    pub(super) fn take(&self, cluster: &str, now: UnixTime, timeout: Duration) -> Option<Line> {
+    /// Takes the line to the server of `cluster`, `host:port`. Nothing if it is taken.
+    pub(super) fn take(&self, cluster: &str, now: UnixTime) -> Option<Line> {
         let mut taken = self.0.try_borrow_mut().ok()?;
         let name = host_name(cluster);
         if taken.get(&name).is_some_and(|until| now < *until) {
             return None;
         }
-        let until = now.plus(timeout.saturating_add(GRACE));
+        let until = now.plus(HELD);
         taken.insert(name.clone(), until);
         Some(Line { name, until })
     }

@@ -9,8 +9,7 @@
 //! |---|---|
 //! | `wasm`, `wasm_filters_path` | the filter |
 //! | `nginx_wasm_shm_kv` | the gates' `shared_data` is `true` |
-//! | `nginx_wasm_proxy_wasm_lua_resolver` | the issuer has a name |
-//! | `dns_no_sync` | `on`: a gate's look-up that waits for one of Kong's own ends the worker |
+//! | `nginx_wasm_resolver` | the issuer has a name |
 //! | `nginx_wasm_tls_trusted_certificate`, `lua_ssl_trusted_certificate` | it proves it by `authority.pem` |
 //! | `nginx_http_large_client_header_buffers` | `4 32k`: nginx refuses header lines over 8 KiB otherwise, and tokens may have 16 |
 //! | `nginx_proxy_ssl_verify_client`, `nginx_proxy_ssl_client_certificate` | `optional_no_ca`, `authority.pem`: clients' certificates |

@@ -268,8 +268,10 @@ fn an_answer_that_comes_after_its_time_lets_nobody_ask_beside_another() {
     gateway.advance(TICK);
     let first = gateway.pending_calls().remove(0);
     assert_eq!(asked(&gateway).len(), 1);
-    // Past its timeout, so that the next one is sent.
-    gateway.advance(Duration::from_millis(u64::from(first.timeout_ms) + 2000));
+    // Past its timeout the name may still be looked up. Past all patience the next one is sent.
+    gateway.advance(Duration::from_millis(u64::from(first.timeout_ms) + 5000));
+    assert_eq!(asked(&gateway).len(), 1);
+    gateway.advance(Duration::from_secs(120));
     let [_, second] = gateway.pending_calls().try_into().unwrap();
     answer(
         &mut gateway,
@@ -277,12 +279,11 @@ fn an_answer_that_comes_after_its_time_lets_nobody_ask_beside_another() {
         CallResponse::new(200, minter().jwks().to_string()),
     );
     gateway.advance(TICK);
-    assert_eq!(asked(&gateway), [second.upstream.clone()]);
+    assert_eq!(asked(&gateway), std::slice::from_ref(&second.upstream));
     answer(&mut gateway, &second, CallResponse::new(500, ""));
     gateway.advance(TICK);
     let third = asked(&gateway);
     assert_eq!(third.len(), 1, "{third:?}");
-    assert_ne!(third, [second.upstream]);
 }
 
 #[test]
