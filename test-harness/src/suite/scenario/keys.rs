@@ -9,6 +9,7 @@ use super::answer::Answer;
 use super::driver::Ask;
 use super::gates::{IMPOSTOR, STEADY};
 use super::load;
+use super::load::Kind;
 use super::stage::Stage;
 use crate::exchange::eventually;
 use crate::mint::TokenSpec;
@@ -149,35 +150,42 @@ pub(super) fn network_cut(stage: &mut Stage<'_>) -> Result<(), Error> {
     stage.goes_on("after it", &good, &expired)
 }
 
-pub(super) fn rotated_under_load(stage: &mut Stage<'_>) -> Result<(), Error> {
-    stage.begin()?;
-    let old = load::mixed(&stage.player)?;
-    stage.step("under load of the old key's tokens, the issuer signs with a new one")?;
-    let (tally, found) = load::under(&stage.player, &old, || {
+/// Has the issuer sign with a new key, and publish the old ones still, under the load of these tokens.
+fn rotate_under(
+    stage: &mut Stage<'_>,
+    tokens: &[Kind],
+    passes: &str,
+    meanwhile: &str,
+) -> Result<(), Error> {
+    let (tally, found) = load::under(&stage.player, tokens, || {
         stage.player.issuer.rotate_keys(true)?;
         let new = stage.token()?;
         stage.settles(STEADY, &new, &Answer::Passed, &[unavailable()])
     })?;
     stage.step(&tally.to_string())?;
-    stage.check("a token of the new key passes soon", found?)?;
-    stage.check(
+    stage.check(passes, found?)?;
+    stage.check(meanwhile, tally.verdict())
+}
+
+pub(super) fn rotated_under_load(stage: &mut Stage<'_>) -> Result<(), Error> {
+    stage.begin()?;
+    let old = load::mixed(&stage.player)?;
+    stage.step("under load of the old key's tokens, the issuer signs with a new one")?;
+    rotate_under(
+        stage,
+        &old,
+        "a token of the new key passes soon",
         "meanwhile all requests with the old key's tokens are decided as before",
-        tally.verdict(),
     )?;
     let new = load::mixed(&stage.player)?;
     let withdrawn = stage.token()?;
     stage.step("under load of the next key's tokens, the ones before are withdrawn")?;
     // The key that the load's tokens are of becomes the old one, and stays published; then it alone does not.
-    let (tally, gone) = load::under(&stage.player, &new, || {
-        stage.player.issuer.rotate_keys(true)?;
-        let newest = stage.token()?;
-        stage.settles(STEADY, &newest, &Answer::Passed, &[unavailable()])
-    })?;
-    stage.step(&tally.to_string())?;
-    stage.check("a token of the third key passes soon", gone?)?;
-    stage.check(
+    rotate_under(
+        stage,
+        &new,
+        "a token of the third key passes soon",
         "meanwhile all requests with the second key's tokens are decided as before",
-        tally.verdict(),
     )?;
     stage.step("all keys but a new one are withdrawn")?;
     stage.player.issuer.rotate_keys(false)?;
