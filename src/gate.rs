@@ -9,6 +9,7 @@ mod state;
 pub use pool::Pool;
 pub use state::State;
 
+use crate::audit::Rendering;
 use crate::limit::{self, Standing, Taken};
 use crate::policy::{
     ClientCertificate, Facts, Mismatch, Mode, Permit, Policy, Replay, Ruling, normalise_host,
@@ -83,18 +84,50 @@ impl DecisionId {
     }
 }
 
+impl DecisionId {
+    /// The id's text, of 36 characters.
+    #[must_use]
+    pub fn text(self) -> IdText {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let mut places = text
+            .iter_mut()
+            .enumerate()
+            .filter(|(place, _)| !matches!(place, 8 | 13 | 18 | 23));
+        for byte in self.0.to_be_bytes() {
+            for digit in [byte >> 4, byte & 0xf] {
+                if let (Some((_, place)), Some(digit)) =
+                    (places.next(), DIGITS.get(usize::from(digit)))
+                {
+                    *place = *digit;
+                }
+            }
+        }
+        IdText(text)
+    }
+
+    /// A number that is spread evenly over the ids of a route in a VM, one after the other.
+    #[must_use]
+    pub const fn spread(self) -> u32 {
+        // The upper bits of what the counter was mixed to.
+        (self.0 >> 30 & 0xffff_ffff) as u32
+    }
+}
+
+/// The text of a [`DecisionId`].
+#[derive(Debug, Clone, Copy)]
+pub struct IdText([u8; 36]);
+
+impl AsRef<str> for IdText {
+    fn as_ref(&self) -> &str {
+        // Digits and hyphens are text.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for DecisionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let part = |shift: u32, mask: u128| self.0.wrapping_shr(shift) & mask;
-        write!(
-            f,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            part(96, 0xffff_ffff),
-            part(80, 0xffff),
-            part(64, 0xffff),
-            part(48, 0xffff),
-            part(0, 0xffff_ffff_ffff)
-        )
+        f.write_str(self.text().as_ref())
     }
 }
 
@@ -216,6 +249,24 @@ impl<'p> Decision<'p> {
                 Reason::HeaderReserved | Reason::ConfigInvalid | Reason::InternalError
             ),
             (Err(_), _) => true,
+        }
+    }
+
+    /// The job in words, where the token was proven.
+    #[must_use]
+    pub fn rendering(&self) -> Option<&Rendering> {
+        let token = self.token.as_ref()?;
+        let issuer = self.policy?.issuers.get(token.issuer())?;
+        Some(token.rendering(issuer))
+    }
+
+    /// Whether the decision goes on record: all but what is allowed do, and of that the share that the policy says.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        let share = self.policy.map(|policy| policy.audit.allowed.sample);
+        match (&self.outcome, share) {
+            (Ok(_), Some(share)) => self.trial().is_some() || share.takes(self.id.spread()),
+            _ => true,
         }
     }
 

@@ -1,11 +1,10 @@
 //! What a refused client gets: an RFC 9457 problem document with the stable code, and RFC 6750's challenge.
 
-use super::escape::ascii_json;
+use super::line::Line;
 use crate::gate::Decision;
 use crate::limit::State;
 use crate::policy::ClientDetail;
 use crate::reason::{Reason, Refusal};
-use serde::Serialize;
 use std::fmt::Write as _;
 
 /// An answer that the gate gives in the upstream's place.
@@ -17,19 +16,6 @@ pub struct Answer<'p> {
     pub headers: Vec<(&'p str, String)>,
     /// The problem document.
     pub body: String,
-}
-
-#[derive(Serialize)]
-struct Problem<'a> {
-    #[serde(rename = "type")]
-    kind: String,
-    title: &'static str,
-    status: u16,
-    detail: &'static str,
-    code: &'static str,
-    decision_id: &'a str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    failed: Vec<String>,
 }
 
 /// The answer to a request that is refused; none for one that goes on.
@@ -45,32 +31,28 @@ pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
     let client = decision
         .policy
         .map_or(ClientDetail::Code, |policy| policy.audit.client);
-    let failed = match client {
-        ClientDetail::Code => Vec::new(),
-        // The detail of a revocation holds the note of whoever revoked, which is for the record alone.
-        ClientDetail::Conditions => std::iter::once(refused.refusal.detail.clone().into_owned())
-            .filter(|_| refused.refusal.reason != Reason::Revoked)
-            .chain(
-                refused
-                    .mismatches
-                    .iter()
-                    .map(|miss| format!("{}: {}", miss.condition, miss.expected)),
-            )
-            .collect(),
-    };
+    let Refusal { reason, detail } = &refused.refusal;
+    let reason = *reason;
     let id = decision.id.to_string();
-    let Refusal { reason, .. } = refused.refusal;
-    let problem = Problem {
-        kind: format!("urn:jobgate:reason:{}", reason.code()),
-        title: title(reason.status()),
-        status: reason.status(),
-        detail: reason.hint(),
-        code: reason.code(),
-        decision_id: &id,
-        failed,
-    };
-    // A problem document is made of strings and a number, so writing it cannot fail.
-    let body = ascii_json(&problem).unwrap_or_default();
+    let mut problem = Line::with_capacity(512);
+    problem.text("type", &format!("urn:jobgate:reason:{}", reason.code()));
+    problem.text("title", title(reason.status()));
+    problem.number("status", reason.status().into());
+    problem.text("detail", reason.hint());
+    problem.text("code", reason.code());
+    problem.text("decision_id", &id);
+    if client == ClientDetail::Conditions {
+        let mut failed = Line::default();
+        // The detail of a revocation holds the note of whoever revoked, which is for the record alone.
+        if reason != Reason::Revoked {
+            failed.element(detail);
+        }
+        for miss in &refused.mismatches {
+            failed.element(&format!("{}: {}", miss.condition, miss.expected));
+        }
+        problem.array("failed", &failed);
+    }
+    let body = problem.into_object();
     let mut headers = vec![
         ("content-type", "application/problem+json".into()),
         ("cache-control", "no-store".into()),

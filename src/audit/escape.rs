@@ -1,10 +1,7 @@
 //! Claims in places where they could be read as something else.
 
-use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io;
 
 /// A value for a header: visible ASCII and inner spaces as they are, all else percent-encoded, and `%` and
 /// `,` too. So a value holds no line break, no second value and no list, and percent-decoding gives back
@@ -29,21 +26,8 @@ fn escape(out: &mut String, byte: u8) {
     _ = write!(out, "%{byte:02X}");
 }
 
-/// JSON on one line in printable ASCII, so that no value can begin a line of its own or drive a terminal.
-///
-/// # Errors
-/// When the value cannot be JSON.
-pub(super) fn ascii_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    let mut out = Vec::with_capacity(512);
-    value.serialize(&mut Serializer::with_formatter(
-        &mut out,
-        Ascii(CompactFormatter),
-    ))?;
-    String::from_utf8(out).map_err(serde::ser::Error::custom)
-}
-
-/// The beginning of a text that takes at most `budget` bytes as [`ascii_json`] writes it, and `...` where
-/// something was left out.
+/// The beginning of a text that takes at most `budget` bytes as a [`Line`](super::line::Line) writes it, and `...`
+/// where something was left out.
 #[must_use]
 pub(super) fn clipped(text: &str, budget: usize) -> Cow<'_, str> {
     let mut written = 0_usize;
@@ -60,32 +44,9 @@ pub(super) fn clipped(text: &str, budget: usize) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
-struct Ascii(CompactFormatter);
-
-impl Formatter for Ascii {
-    fn write_string_fragment<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut units = [0; 2];
-        for character in fragment.chars() {
-            // serde_json escapes what is below a space itself.
-            if character.is_ascii() && character != '\x7f' {
-                let mut byte = [0; 1];
-                writer.write_all(character.encode_utf8(&mut byte).as_bytes())?;
-            } else {
-                for unit in character.encode_utf16(&mut units) {
-                    write!(writer, "\\u{unit:04x}")?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::line::written;
     use super::*;
     use proptest::prelude::*;
 
@@ -107,18 +68,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn json_is_one_line_of_printable_ascii_and_means_the_same(text in ".*") {
-            let json = ascii_json(&text).unwrap();
-            prop_assert!(json.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
-            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
-        }
-
-        #[test]
         fn a_clipped_text_begins_alike_and_keeps_to_its_budget(text in ".{0,40}", budget in 0_usize..60) {
             let short = clipped(&text, budget);
             let kept = if short == text { &text } else { short.strip_suffix("...").unwrap() };
             prop_assert!(text.starts_with(kept));
-            prop_assert!(ascii_json(&kept).unwrap().len() <= budget + 2);
+            prop_assert!(written(kept) <= budget + 2);
         }
 
         #[test]

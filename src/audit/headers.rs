@@ -1,21 +1,21 @@
 //! What the upstream is told: a clean identity in place of the token.
 
-use super::escape::header_value;
 use crate::gate::Decision;
 use crate::limit::{Enforcer, State};
+use std::borrow::Cow;
 
 /// The headers for the upstream, by name. Empty where the request does not get there.
 #[must_use]
-pub fn upstream_headers<'p>(decision: &Decision<'p>) -> Vec<(&'p str, String)> {
+pub fn upstream_headers<'d>(decision: &'d Decision<'_>) -> Vec<(&'d str, Cow<'d, str>)> {
     let Some(policy) = decision.policy.filter(|_| !decision.blocks()) else {
         return Vec::new();
     };
     let names = &policy.headers;
-    let mut headers: Vec<(&str, String)> = vec![
-        (&names.decision, decision.label().into()),
-        (&names.decision_id, decision.id.to_string()),
-        (&names.policy, policy.digest.clone()),
-    ];
+    // The five that are about the decision, and the identity.
+    let mut headers: Vec<(&str, Cow<'_, str>)> = Vec::with_capacity(16);
+    headers.push((&names.decision, decision.label().into()));
+    headers.push((&names.decision_id, decision.id.to_string().into()));
+    headers.push((&names.policy, policy.digest.as_str().into()));
     let (rule, roles) = match &decision.outcome {
         Ok(permit) => (Some(permit.rule()), permit.roles()),
         Err(refused) => {
@@ -24,15 +24,20 @@ pub fn upstream_headers<'p>(decision: &Decision<'p>) -> Vec<(&'p str, String)> {
         }
     };
     if let Some(rule) = rule.and_then(|rule| policy.rules.get(rule)) {
-        headers.push((&names.rule, rule.id.clone()));
+        headers.push((&names.rule, rule.id.as_str().into()));
     }
-    let roles: Vec<&str> = roles
+    let mut roles = roles
         .iter()
         .filter_map(|role| policy.roles.get(*role))
-        .map(|role| role.name.as_str())
-        .collect();
-    if !roles.is_empty() {
-        headers.push((&names.roles, roles.join(",")));
+        .map(|role| role.name.as_str());
+    if let Some(first) = roles.next() {
+        let mut list = Cow::Borrowed(first);
+        for role in roles {
+            let list = list.to_mut();
+            list.push(',');
+            list.push_str(role);
+        }
+        headers.push((&names.roles, list));
     }
     // What was refused is not counted, wherever it is counted.
     for standing in decision.limits.iter().filter(|_| decision.outcome.is_ok()) {
@@ -40,23 +45,14 @@ pub fn upstream_headers<'p>(decision: &Decision<'p>) -> Vec<(&'p str, String)> {
             (&standing.state, policy.limits.get(standing.limit))
             && let Enforcer::Gateway { header } = &limit.enforcer
         {
-            headers.push((header, bucket.clone()));
+            headers.push((header, bucket.as_str().into()));
         }
     }
-    let Some(token) = &decision.token else {
-        return headers;
-    };
-    let Some(issuer) = policy.issuers.get(token.issuer()) else {
-        return headers;
-    };
-    headers.push((&names.issuer, header_value(&issuer.issuer)));
-    if let Some(subject) = token.claims().text("sub") {
-        headers.push((&names.subject, header_value(&subject)));
-    }
-    for (field, claim) in &issuer.identity {
-        if let Some(value) = token.claims().text(claim) {
-            headers.push((names.identity(*field), header_value(&value)));
-        }
+    if let Some(told) = decision.rendering() {
+        headers.extend(
+            told.headers(names)
+                .map(|(name, value)| (name, Cow::Borrowed(value))),
+        );
     }
     headers
 }

@@ -7,10 +7,13 @@
 mod answer;
 mod escape;
 mod headers;
+mod line;
 mod record;
+mod rendering;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, answer};
 pub use headers::upstream_headers;
 pub use record::record;
+pub use rendering::Rendering;

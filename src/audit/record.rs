@@ -1,20 +1,20 @@
 //! The decision record: one line of JSON for each request, for auditors. The reasoning, not the payload.
 
-use super::escape::{ascii_json, clipped};
-use crate::gate::Decision;
+use super::escape::clipped;
+use super::line::Line;
+use crate::gate::{Decision, Refused};
 use crate::limit::State;
 use crate::policy::{ClientCertificate, Detail, Mismatch, Mode, Policy};
 use crate::token::Claims;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// The most bytes that a value takes which the client or the job chooses. nginx cuts a line of its log at
 /// 4096 bytes: a long path or branch must not push the rest of the record out.
-const VALUE: usize = 200;
+pub(super) const VALUE: usize = 200;
 
 /// The same for one of several: the parts of the identity, the failed conditions.
-const PART: usize = 100;
+pub(super) const PART: usize = 100;
 
 /// The same for what a refusal says, in which a revocation's note fits.
 const DETAIL: usize = 400;
@@ -28,132 +28,8 @@ const LINE: usize = 3_900;
 /// The most limits of which a record says how the request stands.
 const LIMITS: usize = 8;
 
-#[derive(Serialize)]
-struct Record<'a> {
-    event: &'static str,
-    decision_id: String,
-    /// Milliseconds since the epoch.
-    time_ms: u64,
-    decision: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mode: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    roles: Vec<&'a str>,
-    /// What the decision would be if rules on trial were in force, where that is another one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trial: Option<Trial<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    route: Option<Cow<'a, str>>,
-    /// Known where the policy's conditions look at it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    method: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    issuer: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<String>,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    identity: Map<String, Value>,
-    /// What the token says its issuer is; not proven.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    claimed_issuer: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<Cow<'a, str>>,
-    /// As many as fit, the first of them first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    failed: Vec<Failed<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    limits: Vec<Limited<'a>>,
-    /// The claims that the policy's conditions look at, as far as they are there and fit.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    claims: Map<String, Value>,
-    /// How many of them did not fit.
-    #[serde(skip_serializing_if = "is_zero")]
-    claims_left_out: usize,
-    /// Known where the policy's conditions look at it, and there if it fits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_certificate: Option<Certificate>,
-}
-
-/// What the gateway told of the client's certificate.
-#[derive(Serialize)]
-struct Certificate {
-    verified: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uri_san: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dns_san: Option<String>,
-}
-
-impl Certificate {
-    fn new(known: &ClientCertificate) -> Option<Self> {
-        let short = |text: &Option<String>| Some(clipped(text.as_ref()?, PART).into_owned());
-        Some(Self {
-            verified: known.verified?,
-            subject: short(&known.subject),
-            uri_san: short(&known.uri_san),
-            dns_san: short(&known.dns_san),
-        })
-    }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands over a reference"
-)]
-const fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
-
-/// What rules on trial would change.
-#[derive(Serialize)]
-struct Trial<'a> {
-    decision: &'static str,
-    rules: Vec<&'a str>,
-}
-
-/// How a request stands with a limit.
-#[derive(Serialize)]
-struct Limited<'a> {
-    id: &'a str,
-    /// How many more requests of the job would pass at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remaining: Option<u64>,
-    /// Milliseconds until one would, if none would now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_ms: Option<u64>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    unavailable: bool,
-    /// Whether the gateway's own limiter counts.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    handed_on: bool,
-}
-
-/// A condition that kept a rule from matching.
-#[derive(Serialize)]
-struct Failed<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'a str>,
-    condition: Cow<'a, str>,
-    expected: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<Value>,
-}
+/// Most records are shorter.
+const USUAL: usize = 1_024;
 
 /// The record of a decision, as one line of ASCII JSON.
 ///
@@ -162,219 +38,240 @@ struct Failed<'a> {
 pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
     let policy = decision.policy;
     let detail = policy.map_or(Detail::Conditions, |policy| policy.audit.detail);
+    let refused = decision.outcome.as_ref().err();
+    let claims = decision.token.as_ref().map(|token| token.claims());
+    let explained = refused.filter(|_| detail >= Detail::Conditions);
+    let mut line = Line::with_capacity(USUAL);
+    begin(&mut line, decision, refused);
+    line.maybe("route", route.map(|route| clipped(route, VALUE)));
+    about(&mut line, decision);
+    if let Some(rendering) = decision.rendering() {
+        line.members(rendering.record());
+    }
+    if let Some(refused) = explained {
+        let claimed = decision.claimed_issuer.as_deref();
+        line.maybe(
+            "claimed_issuer",
+            claimed.map(|issuer| clipped(issuer, VALUE)),
+        );
+        line.text("detail", &clipped(&refused.refusal.detail, DETAIL));
+    }
+    let failed = explained.map_or(&[][..], |refused| &refused.mismatches);
+    let failed: Vec<Line> = failed
+        .iter()
+        .map(|mismatch| failed_condition(mismatch, claims.filter(|_| detail >= Detail::Claims)))
+        .collect();
+    add_what_fits(&mut line, failed, limited(decision));
+    let certificate = certificate(&decision.certificate);
+    let certificate = certificate.filter(|known| {
+        // The name, and what is around it.
+        let around = "\"client_certificate\":{},{}".len();
+        known
+            .len()
+            .saturating_add(around)
+            .saturating_add(line.len())
+            <= LINE
+    });
+    if let (Some(policy), Some(claims), Detail::Claims) = (policy, claims, detail) {
+        let left = LINE
+            .saturating_sub(line.len())
+            .saturating_sub(certificate.as_ref().map_or(0, Line::len));
+        add_claims(&mut line, policy, claims, left);
+    }
+    if let Some(certificate) = certificate {
+        line.object("client_certificate", &certificate);
+    }
+    line.into_object()
+}
+
+/// What was decided, and by what.
+fn begin(line: &mut Line, decision: &Decision<'_>, refused: Option<&Refused>) {
+    let policy = decision.policy;
+    line.text("event", "jobgate.decision");
+    line.text("decision_id", decision.id.text().as_ref());
+    line.number("time_ms", decision.at.as_millis());
+    line.text("decision", decision.label());
+    if let Some(refused) = refused {
+        let reason = refused.refusal.reason;
+        line.text("reason", reason.code());
+        if decision.blocks() {
+            line.number("status", reason.status().into());
+        }
+    }
+    line.maybe(
+        "mode",
+        policy.map(|policy| match policy.mode {
+            Mode::Enforce => "enforce",
+            Mode::Shadow => "shadow",
+        }),
+    );
     let (rule, roles) = match &decision.outcome {
         Ok(permit) => (Some(permit.rule()), permit.roles()),
         Err(refused) => (refused.rule, refused.roles.as_slice()),
     };
-    let refused = decision.outcome.as_ref().err();
-    let claims = decision.token.as_ref().map(|token| token.claims());
-    let issuer = decision
-        .token
-        .as_ref()
-        .and_then(|token| policy.and_then(|policy| policy.issuers.get(token.issuer())));
-    let mut identity = Map::new();
-    for (field, claim) in issuer.map_or(&[][..], |issuer| &issuer.identity) {
-        if let Some(value) = claims.and_then(|claims| claims.text(claim)) {
-            identity.insert(field.name().into(), clipped(&value, PART).into());
-        }
+    let rule = rule.and_then(|rule| policy?.rules.get(rule));
+    line.maybe("rule", rule.map(|rule| &rule.id));
+    let roles = roles.iter().filter_map(|role| policy?.roles.get(*role));
+    line.array("roles", &within(ROLES, roles.map(|role| &*role.name)));
+    // What rules on trial would change.
+    if let (Some(policy), Some((outcome, rules))) = (policy, decision.trial()) {
+        let rules = rules.iter().filter_map(|place| policy.rules.get(*place));
+        let mut trial = Line::default();
+        trial.text("decision", outcome);
+        trial.array("rules", &within(ROLES, rules.map(|rule| &*rule.id)));
+        line.object("trial", &trial);
     }
-    let explained = refused.filter(|_| detail >= Detail::Conditions);
-    let mut record = Record {
-        event: "jobgate.decision",
-        decision_id: decision.id.to_string(),
-        time_ms: decision.at.as_millis(),
-        decision: decision.label(),
-        reason: refused.map(|refused| refused.refusal.reason.code()),
-        status: refused
-            .filter(|_| decision.blocks())
-            .map(|refused| refused.refusal.reason.status()),
-        mode: policy.map(|policy| match policy.mode {
-            Mode::Enforce => "enforce",
-            Mode::Shadow => "shadow",
-        }),
-        rule: rule
-            .and_then(|rule| policy?.rules.get(rule))
-            .map(|rule| rule.id.as_str()),
-        roles: within(
-            ROLES,
-            roles
-                .iter()
-                .filter_map(|role| policy?.roles.get(*role))
-                .map(|role| role.name.as_str()),
-        ),
-        trial: trial(decision),
-        policy: policy.map(|policy| policy.digest.as_str()),
-        route: route.map(|route| clipped(route, VALUE)),
-        service: decision
-            .service
-            .as_deref()
-            .map(|service| clipped(service, PART)),
-        host: decision.host.as_deref().map(|host| clipped(host, PART)),
-        method: clipped(&decision.method, PART),
-        path: decision
-            .path
-            .as_ref()
-            .ok()
-            .map(|path| clipped(path.as_str(), VALUE)),
-        issuer: issuer.map(|issuer| clipped(&issuer.issuer, VALUE)),
-        subject: claims
-            .and_then(|claims| claims.text("sub"))
-            .map(|subject| clipped(&subject, VALUE).into_owned()),
-        identity,
-        claimed_issuer: explained
-            .and(decision.claimed_issuer.as_deref())
-            .map(|issuer| clipped(issuer, VALUE)),
-        detail: explained.map(|refused| clipped(&refused.refusal.detail, DETAIL)),
-        failed: explained
-            .map_or(&[][..], |refused| &refused.mismatches)
-            .iter()
-            .map(|mismatch| Failed {
-                rule: mismatch.rule.as_deref(),
-                condition: clipped(&mismatch.condition, VALUE),
-                expected: clipped(&mismatch.expected, VALUE),
-                value: claims
-                    .filter(|_| detail >= Detail::Claims)
-                    .and_then(|claims| looked_at(mismatch, claims)),
-            })
-            .collect(),
-        limits: limited(decision),
-        claims: Map::new(),
-        claims_left_out: 0,
-        client_certificate: None,
+    line.maybe("policy", policy.map(|policy| &policy.digest));
+}
+
+/// What is known of the request.
+fn about(line: &mut Line, decision: &Decision<'_>) {
+    let short = |text| clipped(text, PART);
+    line.maybe("service", decision.service.as_deref().map(short));
+    line.maybe("host", decision.host.as_deref().map(short));
+    line.maybe(
+        "method",
+        Some(short(&decision.method)).filter(|it| !it.is_empty()),
+    );
+    let path = decision.path.as_ref().ok();
+    line.maybe("path", path.map(|path| clipped(path.as_str(), VALUE)));
+}
+
+/// Adds the failed conditions, and how the request stands with its limits; without the last of these, where long names
+/// of the policy's leave no room for them.
+fn add_what_fits(line: &mut Line, mut failed: Vec<Line>, mut limits: Vec<Line>) {
+    // A list's name, with what is around it, and the braces around the line.
+    const AROUND: usize = "\"failed\":[],\"limits\":[],{}".len();
+    let size = |list: &[Line]| -> usize {
+        let element = |line: &Line| line.len().saturating_add("{},".len());
+        list.iter().map(element).fold(0, usize::saturating_add)
     };
-    record.drop_what_does_not_fit();
-    record.add_certificate(&decision.certificate);
-    if let (Some(policy), Some(claims), Detail::Claims) = (policy, claims, detail) {
-        record.add_claims(policy, claims);
+    let fits = |failed: &[Line], limits: &[Line]| {
+        let lists = size(failed).saturating_add(size(limits));
+        lists.saturating_add(AROUND).saturating_add(line.len()) <= LINE
+    };
+    while !(failed.is_empty() && limits.is_empty()) && !fits(&failed, &limits) {
+        if failed.pop().is_none() {
+            limits.pop();
+        }
     }
-    // The record is made of strings, numbers and JSON values, so writing it cannot fail; if it did, the
-    // decision would still be on record.
-    ascii_json(&record).unwrap_or_else(|_| {
-        let (id, label) = (decision.id, decision.label());
-        format!(r#"{{"event":"jobgate.decision","decision_id":"{id}","decision":"{label}"}}"#)
-    })
+    for (name, list) in [("failed", failed), ("limits", limits)] {
+        let mut elements = Line::default();
+        for element in &list {
+            elements.object_element(element);
+        }
+        line.array(name, &elements);
+    }
 }
 
-/// How many bytes a value takes in a record.
-fn written(value: &impl Serialize) -> usize {
-    ascii_json(value).map_or(LINE, |text| text.len())
+/// A condition that kept a rule from matching, with the value that it looked at if claims are told.
+fn failed_condition(mismatch: &Mismatch, claims: Option<&Claims>) -> Line {
+    let mut line = Line::default();
+    line.maybe("rule", mismatch.rule.as_deref());
+    line.text("condition", &clipped(&mismatch.condition, VALUE));
+    line.text("expected", &clipped(&mismatch.expected, VALUE));
+    if let (Some(name), Some(claims)) = (&mismatch.claim, claims) {
+        let value = name.find(claims).unwrap_or(&Value::Null);
+        line.value("value", &shown(value));
+    }
+    line
 }
 
-impl Record<'_> {
-    /// Leaves out the last failed conditions, and the last limits, where long names of the policy's leave no room
-    /// for them.
-    fn drop_what_does_not_fit(&mut self) {
-        // What has nothing to leave out, as most that is allowed, is not measured.
-        while !(self.failed.is_empty() && self.limits.is_empty()) && written(self) > LINE {
-            if self.failed.pop().is_none() {
-                self.limits.pop();
+/// What the gateway told of the client's certificate.
+fn certificate(known: &ClientCertificate) -> Option<Line> {
+    let mut line = Line::default();
+    line.value("verified", &known.verified?.into());
+    for (name, text) in [
+        ("subject", &known.subject),
+        ("uri_san", &known.uri_san),
+        ("dns_san", &known.dns_san),
+    ] {
+        line.maybe(name, text.as_deref().map(|text| clipped(text, PART)));
+    }
+    Some(line)
+}
+
+/// Adds the claims that the policy looks at, as far as they are there and fit into so many bytes.
+fn add_claims(line: &mut Line, policy: &Policy, claims: &Claims, mut left: usize) {
+    let (mut told, mut left_out) = (Line::default(), 0);
+    for name in &policy.claims_read {
+        let Some(value) = name.find(claims).map(shown) else {
+            continue;
+        };
+        let mut member = Line::default();
+        member.value(name.as_str(), &value);
+        // A comma, and the count of those that don't fit.
+        match left.checked_sub(member.len().saturating_add(1)) {
+            Some(rest) => {
+                left = rest;
+                told.members(member.as_str());
             }
+            None => left_out = 1_u64.saturating_add(left_out),
         }
     }
-
-    /// Adds what is known of the client's certificate, if the line has room for it.
-    fn add_certificate(&mut self, known: &ClientCertificate) {
-        self.client_certificate = Certificate::new(known);
-        if self.client_certificate.is_some() && written(self) > LINE {
-            self.client_certificate = None;
-        }
-    }
-
-    /// Adds the claims that the policy looks at, as far as the line has room for them.
-    fn add_claims(&mut self, policy: &Policy, claims: &Claims) {
-        let mut left = LINE.saturating_sub(written(self));
-        for name in &policy.claims_read {
-            let Some(value) = name.find(claims).map(shown) else {
-                continue;
-            };
-            // A comma, a colon, and the count of those that don't fit.
-            let bytes = written(&name.as_str())
-                .saturating_add(written(&value))
-                .saturating_add(2);
-            match left.checked_sub(bytes) {
-                Some(rest) => {
-                    left = rest;
-                    self.claims.insert(name.as_str().to_owned(), value);
-                }
-                None => self.claims_left_out = self.claims_left_out.saturating_add(1),
-            }
-        }
+    line.object("claims", &told);
+    if left_out > 0 {
+        line.number("claims_left_out", left_out);
     }
 }
 
 /// How the request stands with its limits; of many those that have no room first.
-fn limited<'a>(decision: &'a Decision<'_>) -> Vec<Limited<'a>> {
+fn limited(decision: &Decision<'_>) -> Vec<Line> {
     let limits = decision.policy.map_or(&[][..], |policy| &policy.limits);
-    let mut all: Vec<_> = Vec::new();
+    let mut all = Vec::new();
     for standing in &decision.limits {
         let Some(limit) = limits.get(standing.limit) else {
             continue;
         };
-        let level = match &standing.state {
-            State::Counted(level, _) => Some(level),
-            State::Unavailable | State::HandedOn(_) => None,
-        };
-        let retry = level.map_or(0, |level| level.retry.as_nanos().div_ceil(1_000_000));
-        let limited = Limited {
-            id: &limit.id,
-            remaining: level.map(|level| level.remaining),
-            retry_ms: u64::try_from(retry).ok().filter(|millis| *millis > 0),
-            unavailable: standing.state == State::Unavailable,
-            handed_on: matches!(standing.state, State::HandedOn(_)),
-        };
+        let mut line = Line::default();
+        line.text("id", &limit.id);
+        let mut retry = 0;
+        match &standing.state {
+            State::Counted(level, _) => {
+                // How many more requests of the job would pass at once.
+                line.number("remaining", level.remaining);
+                // Until one would, if none would now.
+                retry = level.retry.as_nanos().div_ceil(1_000_000);
+                if let Some(retry) = u64::try_from(retry).ok().filter(|millis| *millis > 0) {
+                    line.number("retry_ms", retry);
+                }
+            }
+            State::Unavailable => line.flag("unavailable", true),
+            // The gateway's own limiter counts.
+            State::HandedOn(_) => line.flag("handed_on", true),
+        }
         let place = if retry > 0 { 0 } else { all.len() };
-        all.insert(place, limited);
+        all.insert(place, line);
     }
     all.truncate(LIMITS);
     all
 }
 
-fn trial<'a>(decision: &'a Decision<'_>) -> Option<Trial<'a>> {
-    let (policy, (decision, places)) = (decision.policy?, decision.trial()?);
-    let rules = places.iter().filter_map(|place| policy.rules.get(*place));
-    Some(Trial {
-        decision,
-        rules: within(ROLES, rules.map(|rule| rule.id.as_str())),
-    })
-}
-
 /// As many names as fit into a budget of bytes, and `...` where some were left out.
-fn within<'a>(budget: usize, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let (mut left, mut kept) = (budget, Vec::new());
+fn within<'a>(budget: usize, names: impl Iterator<Item = &'a str>) -> Line {
+    let (mut left, mut kept) = (budget, Line::default());
     for name in names {
         match left.checked_sub(name.len()) {
             Some(rest) => left = rest,
             None => {
-                kept.push("...");
+                kept.element("...");
                 break;
             }
         }
-        kept.push(name);
+        kept.element(name);
     }
     kept
 }
 
-/// The value of the claim that a condition looked at: null if there is none, and clipped if it is long.
-fn looked_at(mismatch: &Mismatch, claims: &Claims) -> Option<Value> {
-    let value = mismatch
-        .claim
-        .as_ref()?
-        .find(claims)
-        .unwrap_or(&Value::Null);
-    Some(shown(value))
-}
-
 /// A value as records show it: clipped if it is long.
-fn shown(value: &Value) -> Value {
+fn shown(value: &Value) -> Cow<'_, Value> {
+    let clip = |text: &str| match clipped(text, PART) {
+        Cow::Borrowed(_) => Cow::Borrowed(value),
+        Cow::Owned(clipped) => Cow::Owned(clipped.into()),
+    };
     match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-        Value::String(text) => clipped(text, PART).into(),
-        Value::Array(_) | Value::Object(_) => {
-            let text = value.to_string();
-            match clipped(&text, PART) {
-                Cow::Borrowed(_) => value.clone(),
-                Cow::Owned(clipped) => clipped.into(),
-            }
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Cow::Borrowed(value),
+        Value::String(text) => clip(text),
+        Value::Array(_) | Value::Object(_) => clip(&value.to_string()),
     }
 }

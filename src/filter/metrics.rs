@@ -9,73 +9,92 @@ use crate::gate::Decision;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-/// The counters of a VM, by name.
+/// The counters of a VM.
 #[derive(Default)]
 pub(super) struct Metrics {
-    ids: RefCell<HashMap<String, u32>>,
+    ids: RefCell<BTreeMap<Counter, u32>>,
     /// What was counted before the host said whether it has counters.
-    early: RefCell<HashMap<String, i64>>,
+    early: RefCell<BTreeMap<Counter, i64>>,
+}
+
+/// What is counted; the words are the last parts of the counter's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Counter {
+    /// `allow`, `deny_<code>` or `shadow_deny_<code>`.
+    Decision(&'static str, Option<&'static str>),
+    /// `allow` or `deny`, where rules on trial would make another one of a decision.
+    Trial(&'static str),
+    /// `ok`, or the cause of a failure.
+    Fetch(&'static str),
+}
+
+impl Counter {
+    /// Asked for once in a VM.
+    fn name(self, prefix: &str) -> String {
+        let name = match self {
+            Self::Decision(outcome, None) => format!("{prefix}decision_{outcome}"),
+            Self::Decision(outcome, Some(code)) => format!("{prefix}decision_{outcome}_{code}"),
+            Self::Trial(outcome) => format!("{prefix}trial_{outcome}"),
+            Self::Fetch(outcome) => format!("{prefix}fetch_{outcome}"),
+        };
+        // As in `shadow-deny`.
+        name.replace('-', "_")
+    }
 }
 
 impl Metrics {
-    /// Counts a decision: `allow`, `deny_<code>` or `shadow_deny_<code>`; and `trial_allow` or `trial_deny`, where
-    /// rules on trial would make another one of it.
+    /// Counts a decision, and what rules on trial would change of it.
     pub(super) fn decided(&self, host: &dyn Host, decision: &Decision<'_>) {
-        let outcome = decision.label().replace('-', "_");
-        match &decision.outcome {
-            Ok(_) => self.count(host, &format!("decision_{outcome}")),
-            Err(refused) => {
-                let code = refused.refusal.reason.code();
-                self.count(host, &format!("decision_{outcome}_{code}"));
-            }
-        }
+        let refused = decision.outcome.as_ref().err();
+        let code = refused.map(|refused| refused.refusal.reason.code());
+        self.count(host, Counter::Decision(decision.label(), code));
         if let Some((outcome, _)) = decision.trial() {
-            self.count(host, &format!("trial_{outcome}"));
+            self.count(host, Counter::Trial(outcome));
         }
     }
 
-    /// Counts a fetch: `fetch_ok`, or `fetch_<cause>`.
+    /// Counts a fetch.
     pub(super) fn fetched(&self, host: &dyn Host, report: &Report) {
         let outcome = match report {
             Report::Fetched { .. } | Report::Unchanged => "ok",
             Report::Failed { error, .. } => error.cause.name(),
         };
-        self.count(host, &format!("fetch_{outcome}"));
+        self.count(host, Counter::Fetch(outcome));
     }
 
-    fn count(&self, host: &dyn Host, name: &str) {
+    fn count(&self, host: &dyn Host, counter: Counter) {
         let Ok(mut early) = self.early.try_borrow_mut() else {
             return;
         };
         match host.counts() {
             None => {
-                let times = early.entry(name.to_owned()).or_default();
+                let times = early.entry(counter).or_default();
                 *times = times.saturating_add(1);
             }
             Some(false) => early.clear(),
             Some(true) => {
-                for (name, times) in early.drain() {
-                    self.add(host, &name, times);
+                while let Some((counter, times)) = early.pop_first() {
+                    self.add(host, counter, times);
                 }
-                self.add(host, name, 1);
+                self.add(host, counter, 1);
             }
         }
     }
 
-    fn add(&self, host: &dyn Host, name: &str, times: i64) {
+    fn add(&self, host: &dyn Host, counter: Counter, times: i64) {
         let Ok(mut ids) = self.ids.try_borrow_mut() else {
             return;
         };
-        let id = match ids.get(name) {
+        let id = match ids.get(&counter) {
             Some(id) => *id,
             None => {
-                let full = format!("{}{name}", host.metric_prefix());
-                let Ok(id) = hostcalls::define_metric(MetricType::Counter, &full) else {
+                let name = counter.name(host.metric_prefix());
+                let Ok(id) = hostcalls::define_metric(MetricType::Counter, &name) else {
                     return;
                 };
-                ids.insert(name.into(), id);
+                ids.insert(counter, id);
                 id
             }
         };

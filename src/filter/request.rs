@@ -6,13 +6,13 @@ use super::root::{Route, now};
 use super::waiting::Waiter;
 use crate::audit::{answer, record, upstream_headers};
 use crate::gate::{Decision, Request, judge};
-use crate::policy::{ClientCertificate, Policy};
+use crate::policy::{ClientCertificate, Level, Policy};
 use crate::reason::{Reason, Refusal};
 use crate::request::{HeaderMap, Neutralise, neutralise, same_name, starts_like};
 use crate::time::UnixTime;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, MapType, Status};
+use proxy_wasm::types::{Action, LogLevel, MapType, Status};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -103,8 +103,9 @@ impl HttpContext for RequestFilter {
         };
         let trailers = hostcalls::get_map_bytes(TRAILERS).unwrap_or_default();
         for (name, _) in &trailers {
-            let reserved = starts_like(name, &policy.headers.prefix);
-            if reserved || same_name(name, &policy.carrier.header) {
+            let name_bytes = name.as_bytes();
+            let reserved = starts_like(name_bytes, policy.headers.prefix.as_bytes());
+            if reserved || same_name(name_bytes, policy.carrier.header.as_bytes()) {
                 // Where this fails there are no trailers to forward.
                 _ = hostcalls::remove_map_value(TRAILERS, name);
             }
@@ -230,18 +231,21 @@ fn carry_out(
     headers: &HeaderMap,
     plan: &Neutralise,
 ) -> Result<(), Status> {
+    let host = route.vm.host;
     let set = upstream_headers(decision);
     for name in &plan.overwrite {
         if !set.iter().any(|(known, _)| known == name) {
-            hostcalls::set_map_value(HEADERS, name, Some(""))?;
+            host.set(name, "")?;
         }
     }
     for (name, value) in &set {
-        hostcalls::set_map_value(HEADERS, name, Some(value))?;
+        host.set(name, value)?;
     }
     if decision.strip_token {
         for header in headers.like(&policy.carrier.header) {
-            route.vm.host.take_away(&header.name)?;
+            // A name that is not text is no gateway's.
+            let name = str::from_utf8(header.name).map_err(|_| Status::ParseFailure)?;
+            host.take_away(name)?;
         }
     }
     Ok(())
@@ -284,12 +288,27 @@ fn refuse_blindly() -> Action {
 
 /// Refusals are logged as warnings, so that they are seen at the hosts' default levels.
 fn log_decision(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
-    let record = record(decision, arrival.route.as_deref());
-    match decision.outcome {
-        Ok(_) => log::info!("{record}"),
-        Err(_) => log::warn!("{record}"),
+    let record = decision
+        .is_recorded()
+        .then(|| record(decision, arrival.route.as_deref()));
+    if let Some(record) = &record {
+        let level = match &decision.outcome {
+            Ok(_) => allowed_level(decision.policy),
+            Err(_) => LogLevel::Warn,
+        };
+        // A record that is lost is no reason to refuse.
+        _ = hostcalls::log(level, record);
     }
     // After it is logged: these may end the request where a host refuses them.
     route.vm.metrics.decided(route.vm.host, decision);
-    route.vm.host.note_record(&record);
+    if let Some(record) = &record {
+        route.vm.host.note_record(record);
+    }
+}
+
+fn allowed_level(policy: Option<&Policy>) -> LogLevel {
+    match policy.map(|policy| policy.audit.allowed.level) {
+        None | Some(Level::Info) => LogLevel::Info,
+        Some(Level::Debug) => LogLevel::Debug,
+    }
 }

@@ -12,9 +12,14 @@ mod rules;
 mod tests;
 
 use super::claim_name::ClaimName;
-use super::compiled::{Audit, ClientDetail, Detail, HeaderNames, Issuer, Mode, Policy, Role, Rule};
+use super::compiled::{
+    Allowed, Audit, ClientDetail, Detail, HeaderNames, Issuer, Level, Mode, Policy, Role, Rule,
+};
 use super::index::Index;
-use super::raw::{RawAudit, RawClient, RawDetail, RawHeaders, RawMode, RawPolicy, RawToken};
+use super::raw::{
+    RawAudit, RawClient, RawDetail, RawHeaders, RawLevel, RawMode, RawPolicy, RawToken,
+};
+use super::share::Share;
 use super::when::When;
 use crate::hex::hex;
 use crate::json;
@@ -181,6 +186,7 @@ impl Checker {
         let revocations = self.revocations(raw.revocations, issuers.as_deref());
         let claims_read = claims_read(issuers.as_deref().unwrap_or_default(), &roles.roles, &rules);
         let limits = self.limits(raw.limits, &roles, &rules, &mut headers);
+        let audit = self.audit(&raw.audit);
         if !self.errors.is_empty() {
             return None;
         }
@@ -197,7 +203,7 @@ impl Checker {
             role_order: roles.order,
             claims_read,
             rules,
-            audit: audit(&raw.audit),
+            audit: audit?,
             shared_data: raw.shared_data,
             digest: digest(canonical),
             cache: cache?,
@@ -242,6 +248,36 @@ impl Checker {
         Some(Carrier {
             header,
             forward: raw.forward,
+        })
+    }
+
+    fn audit(&mut self, raw: &RawAudit) -> Option<Audit> {
+        let sample = match raw.allowed.sample {
+            None => Some(Share::ALL),
+            Some(part) => self.ok(
+                "audit.allowed.sample",
+                Share::new(part).ok_or_else(|| {
+                    format!("{part} is not a share from 0 to 1; write 0.01 for one in a hundred")
+                }),
+            ),
+        };
+        Some(Audit {
+            detail: match raw.detail {
+                Some(RawDetail::Code) => Detail::Code,
+                None | Some(RawDetail::Conditions) => Detail::Conditions,
+                Some(RawDetail::Claims) => Detail::Claims,
+            },
+            client: match raw.client {
+                None | Some(RawClient::Code) => ClientDetail::Code,
+                Some(RawClient::Conditions) => ClientDetail::Conditions,
+            },
+            allowed: Allowed {
+                level: match raw.allowed.level {
+                    None | Some(RawLevel::Info) => Level::Info,
+                    Some(RawLevel::Debug) => Level::Debug,
+                },
+                sample: sample?,
+            },
         })
     }
 
@@ -331,20 +367,6 @@ fn is_word(word: &str) -> bool {
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
-}
-
-fn audit(raw: &RawAudit) -> Audit {
-    Audit {
-        detail: match raw.detail {
-            Some(RawDetail::Code) => Detail::Code,
-            None | Some(RawDetail::Conditions) => Detail::Conditions,
-            Some(RawDetail::Claims) => Detail::Claims,
-        },
-        client: match raw.client {
-            None | Some(RawClient::Code) => ClientDetail::Code,
-            Some(RawClient::Conditions) => ClientDetail::Conditions,
-        },
-    }
 }
 
 fn digest(canonical: &str) -> String {

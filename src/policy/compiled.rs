@@ -9,6 +9,7 @@ use super::identity::{Identity, IdentityField};
 use super::index::Index;
 use super::matcher::ClaimTest;
 use super::schedule::Schedule;
+use super::share::Share;
 use super::when::When;
 use crate::keys::{JwksSource, KeySet};
 use crate::limit::Limit;
@@ -210,6 +211,26 @@ pub struct Audit {
     pub detail: Detail,
     /// What the client is told.
     pub client: ClientDetail,
+    /// How what is allowed goes on record.
+    pub allowed: Allowed,
+}
+
+/// How what is allowed goes on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed {
+    /// The level at which it is logged.
+    pub level: Level,
+    /// How much of it is recorded.
+    pub sample: Share,
+}
+
+/// A level of the gateway's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// What is seen where the log is set to `info`, as it is by default on Envoy.
+    Info,
+    /// What is seen where the log is set to `debug`.
+    Debug,
 }
 
 /// What decision records hold beside the code.

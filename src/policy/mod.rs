@@ -26,6 +26,7 @@ mod raw;
 mod schedule;
 #[cfg(feature = "schema")]
 mod schema;
+mod share;
 pub mod when;
 
 #[cfg(test)]
@@ -36,8 +37,8 @@ pub use certificate::CertificateTest;
 pub use check::{ConfigError, ConfigErrors};
 pub use claim_name::ClaimName;
 pub use compiled::{
-    Audit, ClaimSet, ClientDetail, Detail, Effect, HeaderNames, Issuer, Mode, Policy, Replay, Role,
-    RoleSet, Rule,
+    Allowed, Audit, ClaimSet, ClientDetail, Detail, Effect, HeaderNames, Issuer, Level, Mode,
+    Policy, Replay, Role, RoleSet, Rule,
 };
 pub use condition::Truth;
 pub use decide::{Denial, Mismatch, Permit, Ruling, Verdict};
@@ -50,3 +51,4 @@ pub use matcher::ClaimTest;
 pub use schedule::Schedule;
 #[cfg(feature = "schema")]
 pub use schema::schema;
+pub use share::Share;

@@ -373,6 +373,43 @@ pub(super) struct RawAudit {
     /// Default: `code`.
     #[serde(default, deserialize_with = "present")]
     pub(super) client: Option<RawClient>,
+    /// How what is allowed goes on record. Refusals, and what rules on trial would refuse, always do.
+    #[serde(default)]
+    pub(super) allowed: RawAllowed,
+}
+
+/// How what is allowed goes on record.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Allowed")
+)]
+pub(super) struct RawAllowed {
+    /// The level at which it is logged: `info` or `debug`.
+    ///
+    /// Default: `info`.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) level: Option<RawLevel>,
+    /// The share of it that is recorded, from `0` to `1`: with `0.01` one in a hundred.
+    ///
+    /// Default: `1`.
+    #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::Share"))]
+    pub(super) sample: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Level")
+)]
+pub(super) enum RawLevel {
+    Info,
+    Debug,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]

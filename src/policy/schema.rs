@@ -225,6 +225,8 @@ shapes! {
     AlgorithmName => one_of(Algorithm::ALL.iter().map(|algorithm| algorithm.name()));
     /// A claim for each [`IdentityField`].
     IdentityClaims => identity_claims();
+    /// What [`crate::policy::Share::new`] takes.
+    Share => json_schema!({ "type": "number", "minimum": 0, "maximum": 1 });
     /// What [`crate::keys::KeySet::from_value`] reads.
     JwksDocument => json_schema!({
         "type": "object",

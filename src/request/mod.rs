@@ -7,7 +7,7 @@ mod headers;
 mod path;
 mod reserved;
 
-pub use headers::{Header, HeaderMap};
+pub use headers::{Header, HeaderMap, Headers, NoHeaderMap};
 #[cfg(target_family = "wasm")]
 pub(crate) use headers::{same_name, starts_like};
 pub use path::{NormalPath, PathAmbiguous};

@@ -37,6 +37,12 @@ impl NormalPath {
         if target.contains(&b'#') {
             return Err(PathAmbiguous("the target has a fragment"));
         }
+        if let Some(text) = plain(raw) {
+            return Ok(Self {
+                text: text.to_owned(),
+                unescaped: None,
+            });
+        }
         let normal = normalise(raw)?;
         if normal.as_bytes() == raw {
             Ok(Self {
@@ -106,6 +112,28 @@ pub(crate) fn normalise(raw: &[u8]) -> Result<String, PathAmbiguous> {
     let decoded = decode(raw)?;
     refuse_disguised_dots(raw, &decoded)?;
     Ok(resolve(&decoded))
+}
+
+/// A path that is its own normal form at first sight, as most are: nothing escaped, no empty segment but the last, no
+/// dot segment. The longer way says the same of it.
+fn plain(raw: &[u8]) -> Option<&str> {
+    let mut segments = raw
+        .strip_prefix(b"/")?
+        .split(|&byte| byte == b'/')
+        .peekable();
+    while let Some(segment) = segments.next() {
+        let has_one_reading = match segment {
+            b"" => segments.peek().is_none(),
+            b"." | b".." => false,
+            segment => segment
+                .iter()
+                .all(|byte| matches!(byte, 0x21..=0x7e) && !matches!(byte, b'%' | b'\\' | b';')),
+        };
+        if !has_one_reading {
+            return None;
+        }
+    }
+    str::from_utf8(raw).ok()
 }
 
 /// Decodes unreserved characters once and writes all other escapes in upper case (RFC 3986, section 6.2.2).

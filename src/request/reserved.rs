@@ -34,39 +34,44 @@ pub fn neutralise(
     carrier: &str,
     power: HeaderPower,
 ) -> Result<Neutralise, Refusal> {
-    let reserved = |name: &str| starts_like(name, &names.prefix);
+    let prefix = names.prefix.as_bytes();
+    let reserved = |name: &[u8]| starts_like(name, prefix);
     let mut plan = Neutralise::default();
     for header in headers.iter() {
-        if same_name(&header.name, "connection")
-            && nominates(&header.value, |name| {
-                reserved(name) || same_name(name, carrier)
+        if same_name(header.name, b"connection")
+            && nominates(header.value, |name| {
+                reserved(name) || same_name(name, carrier.as_bytes())
             })
         {
             return Err(refusal(
                 "connection names a header that only the gate may set",
             ));
         }
-        if !reserved(&header.name) {
+        if !reserved(header.name) {
             continue;
         }
+        // Gateways let no such name in; one that is not text could not be taken away by it.
+        let name = str::from_utf8(header.name)
+            .map_err(|_| refusal("the name of one is not text"))?
+            .to_owned();
         match power {
             HeaderPower::Remove => {
-                if !plan.remove.contains(&header.name) {
-                    plan.remove.push(header.name.clone());
+                if !plan.remove.contains(&name) {
+                    plan.remove.push(name);
                 }
             }
             HeaderPower::OverwriteOnce => {
-                if !names.all().any(|name| name == header.name) {
+                if !names.all().any(|known| known == name) {
                     return Err(refusal(
                         "one has a reserved name that the gate does not set, and cannot be removed here",
                     ));
                 }
-                if plan.overwrite.contains(&header.name) {
+                if plan.overwrite.contains(&name) {
                     return Err(refusal(
                         "one is there more than once, and cannot be removed here",
                     ));
                 }
-                plan.overwrite.push(header.name.clone());
+                plan.overwrite.push(name);
             }
         }
     }
@@ -74,10 +79,9 @@ pub fn neutralise(
 }
 
 /// Whether a comma-separated list of header names holds one of these.
-fn nominates(list: &[u8], is_one: impl Fn(&str) -> bool) -> bool {
-    String::from_utf8_lossy(list)
-        .split(',')
-        .any(|name| is_one(name.trim()))
+fn nominates(list: &[u8], is_one: impl Fn(&[u8]) -> bool) -> bool {
+    list.split(|&byte| byte == b',')
+        .any(|name| is_one(name.trim_ascii()))
 }
 
 fn refusal(detail: &'static str) -> Refusal {
@@ -89,10 +93,7 @@ mod tests {
     use super::*;
 
     fn plan(headers: &[(&str, &str)], power: HeaderPower) -> Result<Neutralise, Refusal> {
-        let headers: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| (String::from(*name), value.as_bytes().to_vec()))
-            .collect();
+        let headers: HeaderMap = headers.iter().copied().collect();
         neutralise(
             &headers,
             &HeaderNames::new("x-jobgate-"),

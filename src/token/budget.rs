@@ -58,11 +58,6 @@ impl Share {
         self.bytes
     }
 
-    /// An empty share of the same budget.
-    pub(super) fn another(&self) -> Self {
-        Self::none_of(Rc::clone(&self.budget))
-    }
-
     /// Whether this many bytes more were to be had.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         let used = self.budget.used.get().saturating_add(bytes);

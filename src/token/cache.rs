@@ -1,20 +1,19 @@
 //! Tokens that were proven before: a hit skips parsing and cryptography, and nothing else.
 //!
-//! An entry is found by SHA-256 of the whole compact token, so only the very same bytes hit. It counts only
-//! while the issuer's key store serves the key set that it was verified with. What depends on the time, on
-//! revocations or on the request is decided again on every request; so with the cache and without, every
-//! verdict is the same.
+//! An entry holds the whole compact token, and only the very same bytes hit: a digest of them would cost more than all
+//! else that a hit does (docs/adr/0015). It counts only while the issuer's key store serves the key set that it was
+//! verified with. What depends on the time, on revocations or on the request is decided again on every request; so with
+//! the cache and without, every verdict is the same.
 //!
-//! The memory is bounded in entries and bytes, by two halves: what is new or hit goes into the young one;
-//! when that is full it becomes the old one, and what was in the old one is gone. So an insertion costs the
-//! same however many entries there are, and what is used stays.
+//! The memory is bounded in entries and bytes; what was not asked for longest makes way. Whatever is done costs the same
+//! however many entries there are.
 
+use super::VerifiedToken;
 use super::budget::{Budget, Share};
 use super::footprint::block;
-use super::{Digest, VerifiedToken};
 use crate::time::UnixTime;
-use std::collections::HashMap;
-use std::mem;
+use lru::LruCache;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::rc::Rc;
 
 /// How much a cache may hold.
@@ -30,12 +29,17 @@ pub struct CacheLimits {
 #[derive(Debug)]
 pub struct TokenCache {
     limits: CacheLimits,
-    young: Half,
-    old: Half,
+    /// By the [tag](Self::tag) of each. Of two tokens with the same one, the later stays.
+    entries: LruCache<u64, Entry, BuildHasherDefault<AsItIs>>,
+    tags: RandomState,
+    share: Share,
+    /// When the last of the entries is accepted no more.
+    until: UnixTime,
 }
 
 #[derive(Debug)]
 struct Entry {
+    compact: Box<str>,
     token: VerifiedToken,
     /// The generation of the key set that it was verified with.
     keys: u64,
@@ -45,11 +49,17 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(token: VerifiedToken, keys: u64, until: UnixTime) -> Self {
+    fn new(compact: &str, token: VerifiedToken, keys: u64, until: UnixTime) -> Self {
+        // In the list of what was asked for last: the entry, its tag, and the way to its neighbours.
+        const NODE: usize = size_of::<Entry>() + size_of::<u64>() + 2 * size_of::<usize>();
         // A hash table is a power of two long and at most 7/8 full, and while it grows there are two of them.
-        const SLOT: usize = size_of::<(Digest, Entry)>() + 1;
-        let bytes = block(SLOT.saturating_mul(4)).saturating_add(token.footprint());
+        const SLOT: usize = 2 * size_of::<usize>() + 1;
+        let bytes = block(NODE)
+            .saturating_add(SLOT.saturating_mul(4))
+            .saturating_add(block(compact.len()))
+            .saturating_add(token.footprint());
         Self {
+            compact: compact.into(),
             token,
             keys,
             until,
@@ -58,85 +68,51 @@ impl Entry {
     }
 }
 
-#[derive(Debug)]
-struct Half {
-    entries: HashMap<Digest, Entry>,
-    share: Share,
-    /// When the last of its entries is accepted no more.
-    until: UnixTime,
-}
-
-impl Half {
-    fn new(share: Share) -> Self {
-        Self {
-            entries: HashMap::new(),
-            share,
-            until: UnixTime::from_secs(0),
-        }
-    }
-
-    /// What it holds; it holds nothing afterwards.
-    fn take(&mut self) -> Self {
-        let empty = Self::new(self.share.another());
-        mem::replace(self, empty)
-    }
-
-    fn remove(&mut self, digest: &Digest) -> Option<Entry> {
-        let entry = self.entries.remove(digest)?;
-        self.share.shrink(entry.bytes);
-        Some(entry)
-    }
-
-    /// The bytes of the entry must have been taken from the share.
-    fn insert(&mut self, entry: Entry) {
-        self.until = self.until.max(entry.until);
-        self.entries.insert(*entry.token.digest(), entry);
-    }
-}
-
 impl TokenCache {
     /// An empty cache that stays within its own limits and, with others, within a budget.
     #[must_use]
     pub fn new(limits: CacheLimits, budget: &Rc<Budget>) -> Self {
-        let half = || Half::new(Share::none_of(Rc::clone(budget)));
         Self {
             limits,
-            young: half(),
-            old: half(),
+            entries: LruCache::unbounded_with_hasher(BuildHasherDefault::default()),
+            tags: RandomState::new(),
+            share: Share::none_of(Rc::clone(budget)),
+            until: UnixTime::from_secs(0),
         }
     }
 
     /// How many tokens it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.young
-            .entries
-            .len()
-            .saturating_add(self.old.entries.len())
+        self.entries.len()
     }
 
     /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.entries.is_empty()
     }
 
     /// How many bytes of memory it takes, from above.
     #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.young
-            .share
-            .bytes()
-            .saturating_add(self.old.share.bytes())
+    pub const fn bytes(&self) -> usize {
+        self.share.bytes()
     }
 
-    /// Gives up the memory of tokens that nobody will be let in with. Worth a call now and then where the
-    /// budget is shared: a route without requests would keep its part.
+    /// Gives up the memory of tokens that nobody will be let in with. Worth a call now and then, apart from requests,
+    /// where the budget is shared: a route without requests would keep its part.
     pub fn forget_expired(&mut self, now: UnixTime) {
-        for half in [&mut self.young, &mut self.old] {
-            if now >= half.until && !half.entries.is_empty() {
-                half.take();
-            }
+        if now >= self.until {
+            self.entries.clear();
+            self.share.shrink(self.share.bytes());
+            return;
+        }
+        while self
+            .entries
+            .peek_lru()
+            .is_some_and(|(_, entry)| now >= entry.until)
+        {
+            self.give_up_one();
         }
     }
 
@@ -145,63 +121,109 @@ impl TokenCache {
     /// checked still.
     pub(super) fn get(
         &mut self,
-        digest: &Digest,
+        compact: &str,
         serving: impl Fn(usize) -> Option<u64>,
         now: UnixTime,
     ) -> Option<VerifiedToken> {
-        self.forget_expired(now);
-        let holds =
-            |entry: &Entry| now < entry.until && serving(entry.token.issuer()) == Some(entry.keys);
-        if let Some(entry) = self.young.entries.get(digest) {
-            if holds(entry) {
-                return Some(entry.token.clone());
-            }
-            self.young.remove(digest);
+        if self.is_empty() {
             return None;
         }
-        let entry = self.old.remove(digest).filter(holds)?;
-        let token = entry.token.clone();
-        self.put(entry);
-        Some(token)
+        let tag = self.tag(compact);
+        let entry = self.entries.get(&tag)?;
+        if *entry.compact != *compact {
+            return None;
+        }
+        if now < entry.until && serving(entry.token.issuer()) == Some(entry.keys) {
+            return Some(entry.token.clone());
+        }
+        self.remove(tag);
+        None
     }
 
     /// Keeps a token that was just verified with a key of this generation, which is accepted `until`.
-    pub(super) fn insert(&mut self, token: VerifiedToken, keys: u64, until: UnixTime) {
-        self.young.remove(token.digest());
-        self.old.remove(token.digest());
-        self.put(Entry::new(token, keys, until));
+    pub(super) fn insert(
+        &mut self,
+        compact: &str,
+        token: VerifiedToken,
+        keys: u64,
+        until: UnixTime,
+    ) {
+        let tag = self.tag(compact);
+        self.remove(tag);
+        let entry = Entry::new(compact, token, keys, until);
+        if self.limits.entries > 0 && self.make_room(entry.bytes) {
+            self.until = self.until.max(until);
+            self.entries.put(tag, entry);
+        }
     }
 
-    fn put(&mut self, entry: Entry) {
-        let CacheLimits { entries, bytes } = self.limits;
-        if entries == 0 || entry.bytes > bytes {
-            return;
+    /// A number by which a token is found. Two tokens that differ before their ends have the same one; the key of the
+    /// hash keeps others from being made to.
+    fn tag(&self, compact: &str) -> u64 {
+        /// The end is of the signature: 24 bytes that no two tokens share.
+        const END: usize = 32;
+        let bytes = compact.as_bytes();
+        self.tags.hash_one(
+            bytes
+                .last_chunk::<END>()
+                .map_or(bytes, <[u8; END]>::as_slice),
+        )
+    }
+
+    fn remove(&mut self, tag: u64) {
+        if let Some(entry) = self.entries.pop(&tag) {
+            self.share.shrink(entry.bytes);
         }
-        let is_full = |len: usize, used: usize, entries: usize, bytes: usize| {
-            len >= entries || used.saturating_add(entry.bytes) > bytes
-        };
-        let young = &self.young;
-        if is_full(
-            young.entries.len(),
-            young.share.bytes(),
-            entries.div_ceil(2),
-            bytes.div_ceil(2),
-        ) {
-            self.old = self.young.take();
+    }
+
+    /// Whether there was one.
+    fn give_up_one(&mut self) -> bool {
+        let entry = self.entries.pop_lru();
+        if let Some((_, entry)) = &entry {
+            self.share.shrink(entry.bytes);
         }
-        if is_full(self.len(), self.bytes(), entries, bytes) {
-            self.old.take();
+        entry.is_some()
+    }
+
+    /// Takes this many bytes from the share, if that can be done. As many entries go as take that much.
+    fn make_room(&mut self, bytes: usize) -> bool {
+        let CacheLimits {
+            entries,
+            bytes: most,
+        } = self.limits;
+        if bytes > most {
+            return false;
         }
-        if !self.young.share.grow(entry.bytes) {
-            self.old.take();
-            if !self.young.share.grow(entry.bytes) {
-                // The other caches leave no room for it. What is here grows old, so that what nobody
-                // asks for again makes way for the next.
-                self.old = self.young.take();
-                return;
+        loop {
+            let has_room = self.len() < entries && self.share.bytes().saturating_add(bytes) <= most;
+            if has_room && self.share.grow(bytes) {
+                return true;
+            }
+            // Where nothing is left, the other caches leave no room for it.
+            if !self.give_up_one() {
+                return false;
             }
         }
-        self.young.insert(entry);
+    }
+}
+
+/// For tags, which are hashes already.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
     }
 }
 

@@ -38,7 +38,7 @@ pub fn extract<'a>(
     if places.next().is_some() {
         return Err(ambiguous("the token's header is there more than once"));
     }
-    if first.name != carrier.header {
+    if first.name != carrier.header.as_bytes() {
         return Err(Refusal::new(
             Reason::TokenMissing,
             format!("the header is spelled otherwise than {:?}", carrier.header),
@@ -47,7 +47,7 @@ pub fn extract<'a>(
     if first.value.contains(&b',') {
         return Err(ambiguous("the token's header holds a comma-joined list"));
     }
-    let text = std::str::from_utf8(&first.value)
+    let text = std::str::from_utf8(first.value)
         .map_err(|_| Refusal::new(Reason::TokenMalformed, "the header is not text"))?
         .trim_matches([' ', '\t']);
     let token = match after_bearer(text) {
@@ -64,7 +64,7 @@ pub fn extract<'a>(
     if carrier.header != AUTHORIZATION
         && headers
             .like(AUTHORIZATION)
-            .any(|header| carries_jws(&header.value))
+            .any(|header| carries_jws(header.value))
     {
         return Err(ambiguous("the authorization header holds a second token"));
     }
@@ -142,10 +142,7 @@ mod tests {
             header: header.into(),
             forward: false,
         };
-        let headers: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| (String::from(*name), value.as_bytes().to_vec()))
-            .collect();
+        let headers: HeaderMap = headers.iter().copied().collect();
         extract(&carrier, &headers, query.map(str::as_bytes))
             .map(String::from)
             .map_err(|refusal| refusal.reason)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// A block of this many bytes with what the allocator adds: its header, and the rounding.
-pub(super) const fn block(bytes: usize) -> usize {
+pub(crate) const fn block(bytes: usize) -> usize {
     const OVERHEAD: usize = 4 * size_of::<usize>();
     match bytes {
         0 => 0,

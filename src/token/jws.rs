@@ -60,10 +60,10 @@ impl<'a> Jws<'a> {
     }
 }
 
-impl Jws<'_> {
+impl<'a> Jws<'a> {
     /// The token as it was sent.
     #[must_use]
-    pub const fn compact(&self) -> &str {
+    pub const fn compact(&self) -> &'a str {
         self.compact
     }
 

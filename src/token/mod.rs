@@ -14,7 +14,7 @@ mod cache;
 mod claims;
 mod examine;
 mod extract;
-mod footprint;
+pub(crate) mod footprint;
 mod jws;
 mod marks;
 mod presented;

@@ -7,7 +7,6 @@ use crate::policy::Issuer;
 use crate::reason::{Reason, Refusal};
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
-use hmac_sha256::Hash;
 
 /// A token that is not proven for this request yet.
 #[derive(Debug)]
@@ -31,13 +30,7 @@ impl<'a> Presented<'a> {
         now: UnixTime,
     ) -> Result<Self, Refusal> {
         check_size(compact)?;
-        if !cache.is_empty()
-            && let Some(token) = cache.get(
-                &Hash::hash(compact.as_bytes()),
-                |issuer| keys.generation(issuer, now),
-                now,
-            )
-        {
+        if let Some(token) = cache.get(compact, |issuer| keys.generation(issuer, now), now) {
             return Ok(Self(Kind::Known(token)));
         }
         Ok(Self(Kind::New(Jws::parse(compact)?)))
@@ -83,12 +76,15 @@ impl Presented<'_> {
                 Ok(token)
             }
             Kind::New(jws) => {
+                let compact = jws.compact();
                 let token = verify(jws, issuers, keys, shared, now)?;
                 if let (Some(issuer), Some(generation)) =
                     (issuer_of(&token), keys.generation(token.issuer(), now))
                 {
                     let until = token.times().expires().plus(issuer.leeway);
-                    cache.insert(token.clone(), generation, until);
+                    // It is kept with the token, and counted.
+                    token.rendering(issuer);
+                    cache.insert(compact, token.clone(), generation, until);
                 }
                 Ok(token)
             }

@@ -1,9 +1,11 @@
 //! The proof of a token.
 
 use super::{Claims, Times};
+use crate::audit::Rendering;
 use crate::policy::Issuer;
 use crate::reason::Refusal;
 use crate::time::UnixTime;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 /// A SHA-256 digest.
@@ -24,6 +26,8 @@ pub(super) struct Proof {
     pub(super) times: Times,
     pub(super) digest: Digest,
     pub(super) signed_digest: Digest,
+    /// Made when it is first asked for.
+    pub(super) rendering: OnceCell<Rendering>,
 }
 
 impl VerifiedToken {
@@ -70,6 +74,12 @@ impl VerifiedToken {
         &self.0.signed_digest
     }
 
+    /// The job in the words of headers and records. `issuer` is the token's own.
+    pub(crate) fn rendering(&self, issuer: &Issuer) -> &Rendering {
+        let rendering = &self.0.rendering;
+        rendering.get_or_init(|| Rendering::new(issuer, &self.0.claims))
+    }
+
     /// Holds the times against the clock once more.
     ///
     /// # Errors
@@ -84,6 +94,7 @@ impl VerifiedToken {
         const COUNTERS: usize = 2 * size_of::<usize>();
         super::footprint::block(COUNTERS.saturating_add(size_of::<Proof>()))
             .saturating_add(self.0.claims.footprint())
+            .saturating_add(self.0.rendering.get().map_or(0, Rendering::footprint))
             .saturating_add(
                 self.0
                     .kid
@@ -129,6 +140,7 @@ impl VerifiedToken {
             kid: kid.map(Into::into),
             digest,
             signed_digest: digest,
+            rendering: OnceCell::new(),
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::shared_data::SharedData;
 use crate::time::UnixTime;
 use hmac_sha256::Hash;
 use serde_json::Value;
+use std::cell::OnceCell;
 
 /// Proves a token: header, issuer, audience and times, then the signature with the issuer's key.
 ///
@@ -47,6 +48,7 @@ pub fn verify(
         digest: Hash::hash(jws.compact().as_bytes()),
         signed_digest: Hash::hash(jws.signing_input()),
         claims: jws.into_claims(),
+        rendering: OnceCell::new(),
     }))
 }
 

@@ -1,11 +1,12 @@
 //! Envoy.
 
-use super::{Host, exact_property, property, property_bytes};
+use super::{Host, RequestLine, exact_property, property, property_bytes};
 use crate::filter::shared::{ENVOY, HostData};
 use crate::policy::ClientCertificate;
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{MapType, Status};
+use std::borrow::Cow;
 
 /// Envoy: removal is real.
 pub(super) struct Envoy;
@@ -57,11 +58,11 @@ impl Host for Envoy {
     }
 
     fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool {
-        headers.iter().count() >= told
+        headers.len() >= told
     }
 
-    fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status> {
-        let pseudo = |name| headers.get(name).unwrap_or_default().to_vec();
+    fn request_line<'h>(&self, headers: &'h HeaderMap) -> Result<RequestLine<'h>, Status> {
+        let pseudo = |name| Cow::Borrowed(headers.get(name).unwrap_or_default());
         Ok((pseudo(":method"), pseudo(":path")))
     }
 
@@ -113,6 +114,11 @@ impl Host for Envoy {
 
     /// Envoy's access log has the identity's headers, and the gate's own log the record.
     fn note_record(&self, _: &str) {}
+
+    /// What the client sent of it was taken away before, so there is nothing to replace: to add one costs less.
+    fn set(&self, name: &str, value: &str) -> Result<(), Status> {
+        hostcalls::add_map_value(MapType::HttpRequestHeaders, name, value)
+    }
 
     fn take_away(&self, name: &str) -> Result<(), Status> {
         hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)

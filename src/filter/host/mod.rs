@@ -2,6 +2,7 @@
 
 mod envoy;
 mod kong_version;
+mod map;
 mod restricted;
 
 use self::envoy::Envoy;
@@ -11,6 +12,10 @@ use crate::policy::ClientCertificate;
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{MapType, Status};
+use std::borrow::Cow;
+
+/// A request's method and its raw target.
+pub(super) type RequestLine<'h> = (Cow<'h, [u8]>, Cow<'h, [u8]>);
 
 /// What a proxy can do, and where it keeps what is asked of it.
 pub(super) trait Host {
@@ -53,7 +58,7 @@ pub(super) trait Host {
     fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool;
 
     /// The method and the raw request target.
-    fn request_line(&self, headers: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status>;
+    fn request_line<'h>(&self, headers: &'h HeaderMap) -> Result<RequestLine<'h>, Status>;
 
     /// What the proxy cuts off the target's beginning before it hands the request on.
     fn cut(&self) -> Vec<u8>;
@@ -75,6 +80,9 @@ pub(super) trait Host {
 
     /// Leaves the decision record where the proxy's other plugins can read it.
     fn note_record(&self, record: &str);
+
+    /// Sets a request header that the client has not sent, or that can be overwritten.
+    fn set(&self, name: &str, value: &str) -> Result<(), Status>;
 
     /// Takes a request header that occurs once away from what goes upstream, or at least its value.
     fn take_away(&self, name: &str) -> Result<(), Status>;
@@ -100,9 +108,8 @@ pub(super) fn detect() -> &'static dyn Host {
 /// Both hosts refuse header names that are not tokens (RFC 9110, section 5.6.2), so names are ASCII; values
 /// can be any bytes.
 pub(super) fn request_headers() -> Result<HeaderMap, Status> {
-    Ok(hostcalls::get_map_bytes(MapType::HttpRequestHeaders)?
-        .into_iter()
-        .collect())
+    map::block(MapType::HttpRequestHeaders)
+        .and_then(|block| HeaderMap::from_block(block).map_err(|_| Status::ParseFailure))
 }
 
 /// For what is only shown.

@@ -1,12 +1,13 @@
 //! Kong.
 
 use super::kong_version::Version;
-use super::{Host, exact_property, property, property_bytes, request_headers};
+use super::{Host, RequestLine, exact_property, property, property_bytes, request_headers};
 use crate::filter::shared::HostData;
 use crate::policy::{ClientCertificate, normalise_host};
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{MapType, Status};
+use std::borrow::Cow;
 use serde_json::Value;
 
 /// Kong, and any host that has not shown itself to be Envoy: nothing can be taken away, so what cannot be
@@ -81,14 +82,16 @@ impl Host for Restricted {
     fn shows_all(&self, headers: &HeaderMap, told: usize) -> bool {
         headers
             .iter()
-            .filter(|header| !header.name.starts_with(':'))
+            .filter(|header| !header.name.starts_with(b":"))
             .count()
             >= told
     }
 
-    fn request_line(&self, _: &HeaderMap) -> Result<(Vec<u8>, Vec<u8>), Status> {
-        let property =
-            |name| hostcalls::get_property(vec!["request", name]).map(Option::unwrap_or_default);
+    fn request_line<'h>(&self, _: &'h HeaderMap) -> Result<RequestLine<'h>, Status> {
+        let property = |name| {
+            hostcalls::get_property(vec!["request", name])
+                .map(|told| Cow::Owned(told.unwrap_or_default()))
+        };
         Ok((property("method")?, property("path")?))
     }
 
@@ -140,6 +143,10 @@ impl Host for Restricted {
         }
     }
 
+    fn set(&self, name: &str, value: &str) -> Result<(), Status> {
+        hostcalls::set_map_value(HEADERS, name, Some(value))
+    }
+
     fn take_away(&self, name: &str) -> Result<(), Status> {
         hostcalls::set_map_value(HEADERS, name, Some(""))
     }
@@ -154,7 +161,7 @@ impl Host for Restricted {
         let shown = shown.and_then(Result::ok).unwrap_or_default();
         let mut names: Vec<_> = shown
             .like(name)
-            .map(|header| header.name.as_str())
+            .filter_map(|header| str::from_utf8(header.name).ok())
             .collect();
         if names.is_empty() {
             names.push(name);
