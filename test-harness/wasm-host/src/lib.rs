@@ -20,7 +20,7 @@
 //! Enters: a module, options, requests, answers to calls, time. Leaves: outcomes, logs, metrics,
 //! properties, counts. It never opens a socket and never reads a clock.
 //!
-//! Not modelled: the response phase, streams below HTTP, gRPC and shared queues (they fail as
+//! Not modelled: the response phase but for its callbacks, streams below HTTP, gRPC and shared queues (they fail as
 //! documented in the code), Kong's isolation modes, and the gateways' own additions to a request
 //! (`x-request-id`, `x-forwarded-proto` and the like).
 
@@ -28,6 +28,7 @@ mod abi;
 mod arrival;
 mod calls;
 mod clock;
+mod cost;
 mod error;
 mod exchange;
 mod faults;
@@ -47,6 +48,7 @@ mod world;
 
 pub use abi::{Level, Pair, Status, decode_map, encode_map};
 pub use calls::{CallFailure, CallId, CallResponse, HttpCall};
+pub use cost::Cost;
 pub use error::{NoSuchCall, StartError};
 pub use exchange::{Exchange, ExchangeId, LocalResponse, Outcome, Passage, UpstreamRequest};
 pub use faults::{Fault, HostCall};

@@ -10,6 +10,8 @@ use wasmtime::{Config, Engine};
 #[derive(Clone)]
 pub struct Module {
     pub(crate) compiled: wasmtime::Module,
+    /// Whether its VMs must be given fuel, and tell what they used.
+    pub(crate) metered: bool,
 }
 
 impl Module {
@@ -19,12 +21,15 @@ impl Module {
     /// The file can't be read, isn't WebAssembly that both hosts take, or isn't a proxy-wasm
     /// filter of ABI 0.2.x.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|error| LoadError::Read {
-            path: path.to_owned(),
-            error,
-        })?;
-        Self::from_bytes(&bytes)
+        Self::compile(&read(path.as_ref())?, false)
+    }
+
+    /// The same, compiled so that every instruction is counted ([`Cost::fuel`](crate::Cost::fuel)), which makes it slower.
+    ///
+    /// # Errors
+    /// As for [`Module::load`].
+    pub fn metered(path: impl AsRef<Path>) -> Result<Self, LoadError> {
+        Self::compile(&read(path.as_ref())?, true)
     }
 
     /// Compiles a filter that is already in memory.
@@ -32,7 +37,11 @@ impl Module {
     /// # Errors
     /// As for [`Module::load`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
-        let engine = engine()?;
+        Self::compile(bytes, false)
+    }
+
+    fn compile(bytes: &[u8], metered: bool) -> Result<Self, LoadError> {
+        let engine = engine(metered)?;
         let compiled =
             wasmtime::Module::new(&engine, bytes).map_err(|e| LoadError::Compile(describe(&e)))?;
         let speaks_the_abi = compiled.exports().any(|export| {
@@ -44,8 +53,15 @@ impl Module {
         if !speaks_the_abi {
             return Err(LoadError::NoAbiVersion);
         }
-        Ok(Self { compiled })
+        Ok(Self { compiled, metered })
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    std::fs::read(path).map_err(|error| LoadError::Read {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 impl fmt::Debug for Module {
@@ -83,19 +99,21 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// One engine for the process, so that modules and VMs share it.
-fn engine() -> Result<Engine, LoadError> {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    if let Some(engine) = ENGINE.get() {
+/// One engine of each kind for the process, so that modules and VMs share it.
+fn engine(metered: bool) -> Result<Engine, LoadError> {
+    static ENGINES: [OnceLock<Engine>; 2] = [OnceLock::new(), OnceLock::new()];
+    let place = &ENGINES[usize::from(metered)];
+    if let Some(engine) = place.get() {
         return Ok(engine.clone());
     }
     let mut config = Config::new();
     // Kong refuses it. Exceptions and GC, which it refuses too, aren't compiled in here.
     config.wasm_memory64(false);
+    config.consume_fuel(metered);
     // A trap's message should be its cause. Where a panic was, the guest logs itself.
     config.wasm_backtrace_max_frames(None);
     let engine = Engine::new(&config).map_err(|e| LoadError::Compile(describe(&e)))?;
-    Ok(ENGINE.get_or_init(|| engine).clone())
+    Ok(place.get_or_init(|| engine).clone())
 }
 
 /// An error with its causes, on one line.

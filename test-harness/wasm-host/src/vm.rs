@@ -43,6 +43,9 @@ impl Vm {
         };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limits);
+        if module.metered {
+            store.set_fuel(u64::MAX).map_err(trapped)?;
+        }
         let instance = lend(&mut store, world, |store| {
             linker.instantiate(store, &module.compiled)
         })
@@ -60,7 +63,7 @@ impl Vm {
     pub(crate) fn call(
         &mut self,
         world: &mut World,
-        export: &str,
+        export: &'static str,
         arguments: &[u32],
     ) -> Result<Option<i32>, Trapped> {
         let Some(function) = self.instance.get_func(&mut self.store, export) else {
@@ -71,11 +74,18 @@ impl Vm {
             .map(|argument| Val::I32(argument.cast_signed()))
             .collect();
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
-        lend(&mut self.store, world, |store| {
+        let before = self.fuel();
+        let result = lend(&mut self.store, world, |store| {
             function.call(store, &arguments, &mut results)
-        })
-        .map_err(trapped)?;
+        });
+        world.meter.add(export, before - self.fuel());
+        result.map_err(trapped)?;
         Ok(results.first().and_then(Val::i32))
+    }
+
+    /// What is left of the fuel; 0 where none is counted.
+    fn fuel(&self) -> u64 {
+        self.store.get_fuel().unwrap_or_default()
     }
 
     /// How large the guest's memory is now, in bytes.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use crate::abi::{Level, Pair};
 use crate::calls::{CallView, Calls};
 use crate::clock::{Clock, TickOwner, Ticks};
+use crate::cost::Meter;
 use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::profile::{Options, Profile, RouteConfig};
@@ -28,6 +29,8 @@ pub(crate) enum Callback {
     Tick,
     Request,
     CallResponse,
+    /// What the upstream answered passes.
+    Response,
     /// `on_done`, `on_log` and `on_delete`.
     End,
 }
@@ -78,6 +81,7 @@ pub(crate) struct World {
     pub(crate) shared: SharedData,
     pub(crate) calls: Calls,
     pub(crate) faults: Faults,
+    pub(crate) meter: Meter,
     pub(crate) writes: Vec<PropertyWrite>,
     pub(crate) roots: BTreeMap<u32, Root>,
     pub(crate) streams: BTreeMap<u32, Stream>,
@@ -97,6 +101,7 @@ impl World {
             shared: SharedData::new(profile, options.shared_data_bytes),
             calls: Calls::default(),
             faults: Faults::default(),
+            meter: Meter::default(),
             writes: Vec::new(),
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),

@@ -223,7 +223,7 @@ impl Gateway {
         let vm_size = count(self.world.options.vm_configuration.len());
         let size = count(route.configuration.len());
 
-        let mut run = |callback, export, arguments: &[u32]| {
+        let mut run = |callback, export: &'static str, arguments: &[u32]| {
             self.run(frame(vm, callback, root), export, arguments)
                 .map_err(|trap| self.failed_start(vm, &trap))
         };

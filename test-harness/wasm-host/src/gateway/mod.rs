@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use crate::abi::{Level, Pair};
 use crate::calls::HttpCall;
+use crate::cost::{Cost, since};
 use crate::error::StartError;
 use crate::exchange::{Exchange, ExchangeId};
 use crate::faults::{Fault, HostCall};
@@ -211,6 +212,26 @@ impl Gateway {
         self.world.faults.reset_counts();
     }
 
+    /// What it costs to do this with the gateway.
+    pub fn cost_of<R>(&mut self, run: impl FnOnce(&mut Self) -> R) -> (R, Cost) {
+        let (fuel, calls) = (self.world.meter.fuel.clone(), self.host_calls().clone());
+        let memory = self.memory_of_all();
+        let result = run(self);
+        let callbacks = since(&self.world.meter.fuel, &fuel);
+        let cost = Cost {
+            fuel: callbacks.values().sum(),
+            callbacks,
+            calls: since(self.host_calls(), &calls),
+            memory: self.memory_of_all().saturating_sub(memory),
+        };
+        (result, cost)
+    }
+
+    fn memory_of_all(&mut self) -> usize {
+        let vms = self.slots.iter_mut().filter_map(|slot| slot.vm.as_mut());
+        vms.map(Vm::memory_bytes).sum()
+    }
+
     /// Makes the `nth` call of a host function from now, counted from 1, fail once.
     pub fn set_fault(&mut self, call: HostCall, nth: u64, fault: Fault) {
         self.world.faults.arm(call, nth, fault);
@@ -225,7 +246,7 @@ impl Gateway {
     fn run(
         &mut self,
         frame: Frame,
-        export: &str,
+        export: &'static str,
         arguments: &[u32],
     ) -> Result<Option<i32>, Trapped> {
         let slot = self.slots.get_mut(frame.vm);

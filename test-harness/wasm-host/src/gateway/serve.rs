@@ -210,6 +210,8 @@ impl Gateway {
     }
 
     /// Concludes a request and ends its context. On Kong its calls end with it.
+    ///
+    /// An upstream's answer, three headers and two bytes, passes before; the filter can look at none of it.
     pub(super) fn finish(&mut self, context: u32, outcome: Outcome, passage: Passage) {
         let Some(stream) = self.world.streams.get_mut(&context) else {
             return;
@@ -224,9 +226,23 @@ impl Gateway {
         if self.world.profile == Profile::Kong {
             self.world.calls.drop_context(vm, context);
         }
+        let asked = self
+            .exchanges
+            .get(&id)
+            .is_some_and(|it| it.upstream().is_some());
+        let answered = [
+            ("proxy_on_response_headers", vec![context, 3, 0]),
+            ("proxy_on_response_body", vec![context, 2, 1]),
+        ];
+        let answered = answered
+            .into_iter()
+            .filter(|_| asked)
+            .map(|(export, arguments)| (Callback::Response, export, arguments));
+        let ending = self.world.profile.ending();
+        let ending = ending.map(|export| (Callback::End, export, vec![context]));
         let mut trap = None;
-        for export in self.world.profile.ending() {
-            if let Err(end) = self.run(frame(vm, Callback::End, context), export, &[context]) {
+        for (callback, export, arguments) in answered.chain(ending) {
+            if let Err(end) = self.run(frame(vm, callback, context), export, &arguments) {
                 trap = Some(end);
                 break;
             }
