@@ -35,12 +35,12 @@ pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
     let reason = *reason;
     let id = decision.id.to_string();
     let mut problem = Line::with_capacity(512);
-    problem.text("type", &format!("urn:jobgate:reason:{}", reason.code()));
-    problem.text("title", title(reason.status()));
+    problem.word("type", &format!("urn:jobgate:reason:{}", reason.code()));
+    problem.word("title", title(reason.status()));
     problem.number("status", reason.status().into());
     problem.text("detail", reason.hint());
-    problem.text("code", reason.code());
-    problem.text("decision_id", &id);
+    problem.word("code", reason.code());
+    problem.word("decision_id", &id);
     if client == ClientDetail::Conditions {
         let mut failed = Line::default();
         // The detail of a revocation holds the note of whoever revoked, which is for the record alone.

@@ -1,6 +1,7 @@
 //! JSON written member by member, on one line of printable ASCII, so that no value can begin a line of its own or drive
 //! a terminal.
 
+use super::escape::clipped;
 use serde_json::Value;
 
 /// Members of a JSON object, or elements of an array, with commas between them.
@@ -31,45 +32,63 @@ impl Line {
     }
 
     /// A member that is text.
-    pub(super) fn text(&mut self, name: &str, value: &str) {
+    pub(super) fn text(&mut self, name: &'static str, value: &str) {
         self.name(name);
         write_text(&mut self.0, value);
     }
 
-    /// A member that is text, if there is one.
-    pub(super) fn maybe(&mut self, name: &str, value: Option<impl AsRef<str>>) {
+    /// A member that is text which stands for itself, as digests, codes and ids do.
+    pub(super) fn word(&mut self, name: &'static str, value: &str) {
+        self.name(name);
+        write_word(&mut self.0, value);
+    }
+
+    /// A member that is text, of which at most so many bytes are written, and `...` where something was left out.
+    pub(super) fn clipped(&mut self, name: &'static str, value: &str, budget: usize) {
+        self.name(name);
+        if value.len() <= budget && is_plain(value) {
+            write_word(&mut self.0, value);
+        } else {
+            write_text(&mut self.0, &clipped(value, budget));
+        }
+    }
+
+    /// The same, if there is a text.
+    pub(super) fn maybe_clipped(&mut self, name: &'static str, value: Option<&str>, budget: usize) {
         if let Some(value) = value {
-            self.text(name, value.as_ref());
+            self.clipped(name, value, budget);
         }
     }
 
     /// A member that is a number.
-    pub(super) fn number(&mut self, name: &str, value: u64) {
+    pub(super) fn number(&mut self, name: &'static str, value: u64) {
         self.name(name);
         write_number(&mut self.0, value);
     }
 
     /// A member that is true; none if it is not.
-    pub(super) fn flag(&mut self, name: &str, value: bool) {
+    pub(super) fn flag(&mut self, name: &'static str, value: bool) {
         if value {
             self.name(name);
             self.0.push_str("true");
         }
     }
 
-    /// A member that is any JSON.
+    /// A member that is any JSON, of any name.
     pub(super) fn value(&mut self, name: &str, value: &Value) {
-        self.name(name);
+        self.comma();
+        write_text(&mut self.0, name);
+        self.0.push(':');
         write_value(&mut self.0, value);
     }
 
     /// A member that is an object of these members; none if there are none of them.
-    pub(super) fn object(&mut self, name: &str, members: &Self) {
+    pub(super) fn object(&mut self, name: &'static str, members: &Self) {
         self.within(name, members, ['{', '}']);
     }
 
     /// A member that is an array of these elements; none if there are none of them.
-    pub(super) fn array(&mut self, name: &str, elements: &Self) {
+    pub(super) fn array(&mut self, name: &'static str, elements: &Self) {
         self.within(name, elements, ['[', ']']);
     }
 
@@ -93,7 +112,7 @@ impl Line {
         self.enclosed(members, ['{', '}']);
     }
 
-    fn within(&mut self, name: &str, inner: &Self, [open, close]: [char; 2]) {
+    fn within(&mut self, name: &'static str, inner: &Self, [open, close]: [char; 2]) {
         if !inner.0.is_empty() {
             self.name(name);
             self.enclosed(inner, [open, close]);
@@ -112,9 +131,10 @@ impl Line {
         }
     }
 
-    fn name(&mut self, name: &str) {
+    /// The names that are written here are words.
+    fn name(&mut self, name: &'static str) {
         self.comma();
-        write_text(&mut self.0, name);
+        write_word(&mut self.0, name);
         self.0.push(':');
     }
 }
@@ -127,10 +147,16 @@ pub(super) fn written(text: &str) -> usize {
     out.len()
 }
 
+fn write_word(out: &mut String, word: &str) {
+    out.push('"');
+    out.push_str(word);
+    out.push('"');
+}
+
 fn write_text(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| !is_plain(byte)) {
+    while let Some(at) = rest.bytes().position(|byte| !stands_for_itself(byte)) {
         // What is not plain is at a character's beginning: before it all is ASCII.
         let (plain, odd) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(plain);
@@ -144,8 +170,14 @@ fn write_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-const fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
+/// Whether a text is written as it is. It looks at all of it, without a branch for each byte.
+fn is_plain(text: &str) -> bool {
+    text.bytes()
+        .fold(true, |so_far, byte| so_far & stands_for_itself(byte))
+}
+
+const fn stands_for_itself(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') & !matches!(byte, b'"' | b'\\')
 }
 
 fn write_escaped(out: &mut String, character: char) {
@@ -246,7 +278,9 @@ mod tests {
             name in ".*", text in "\\PC*|.*", number in any::<u64>(), value in json(), flag in any::<bool>(),
         ) {
             let mut line = Line::default();
-            line.text(&name, &text);
+            line.value(&name, &text.clone().into());
+            line.text("t", &text);
+            line.clipped("c", &text, usize::MAX);
             line.number("n", number);
             line.value("v", &value);
             line.flag("f", flag);
@@ -258,6 +292,8 @@ mod tests {
             prop_assert!(json.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{}", json);
             let mut expected = serde_json::Map::new();
             expected.insert(name, Value::from(text.clone()));
+            expected.insert("t".into(), text.clone().into());
+            expected.insert("c".into(), text.clone().into());
             expected.insert("n".into(), number.into());
             expected.insert("v".into(), value);
             if flag {

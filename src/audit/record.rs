@@ -5,6 +5,7 @@ use super::line::Line;
 use crate::gate::{Decision, Refused};
 use crate::limit::State;
 use crate::policy::{ClientCertificate, Detail, Mismatch, Mode, Policy};
+use crate::request::NormalPath;
 use crate::token::Claims;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -43,18 +44,14 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
     let explained = refused.filter(|_| detail >= Detail::Conditions);
     let mut line = Line::with_capacity(USUAL);
     begin(&mut line, decision, refused);
-    line.maybe("route", route.map(|route| clipped(route, VALUE)));
+    line.maybe_clipped("route", route, VALUE);
     about(&mut line, decision);
     if let Some(rendering) = decision.rendering() {
         line.members(rendering.record());
     }
     if let Some(refused) = explained {
-        let claimed = decision.claimed_issuer.as_deref();
-        line.maybe(
-            "claimed_issuer",
-            claimed.map(|issuer| clipped(issuer, VALUE)),
-        );
-        line.text("detail", &clipped(&refused.refusal.detail, DETAIL));
+        line.maybe_clipped("claimed_issuer", decision.claimed_issuer.as_deref(), VALUE);
+        line.clipped("detail", &refused.refusal.detail, DETAIL);
     }
     let failed = explained.map_or(&[][..], |refused| &refused.mismatches);
     let failed: Vec<Line> = failed
@@ -87,54 +84,56 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
 /// What was decided, and by what.
 fn begin(line: &mut Line, decision: &Decision<'_>, refused: Option<&Refused>) {
     let policy = decision.policy;
-    line.text("event", "jobgate.decision");
-    line.text("decision_id", decision.id.text().as_ref());
+    line.word("event", "jobgate.decision");
+    line.word("decision_id", decision.id.text().as_ref());
     line.number("time_ms", decision.at.as_millis());
-    line.text("decision", decision.label());
+    line.word("decision", decision.label());
     if let Some(refused) = refused {
         let reason = refused.refusal.reason;
-        line.text("reason", reason.code());
+        line.word("reason", reason.code());
         if decision.blocks() {
             line.number("status", reason.status().into());
         }
     }
-    line.maybe(
-        "mode",
-        policy.map(|policy| match policy.mode {
+    if let Some(policy) = policy {
+        let mode = match policy.mode {
             Mode::Enforce => "enforce",
             Mode::Shadow => "shadow",
-        }),
-    );
+        };
+        line.word("mode", mode);
+    }
     let (rule, roles) = match &decision.outcome {
         Ok(permit) => (Some(permit.rule()), permit.roles()),
         Err(refused) => (refused.rule, refused.roles.as_slice()),
     };
     let rule = rule.and_then(|rule| policy?.rules.get(rule));
-    line.maybe("rule", rule.map(|rule| &rule.id));
+    if let Some(rule) = rule {
+        line.text("rule", &rule.id);
+    }
     let roles = roles.iter().filter_map(|role| policy?.roles.get(*role));
     line.array("roles", &within(ROLES, roles.map(|role| &*role.name)));
     // What rules on trial would change.
     if let (Some(policy), Some((outcome, rules))) = (policy, decision.trial()) {
         let rules = rules.iter().filter_map(|place| policy.rules.get(*place));
         let mut trial = Line::default();
-        trial.text("decision", outcome);
+        trial.word("decision", outcome);
         trial.array("rules", &within(ROLES, rules.map(|rule| &*rule.id)));
         line.object("trial", &trial);
     }
-    line.maybe("policy", policy.map(|policy| &policy.digest));
+    if let Some(policy) = policy {
+        line.word("policy", &policy.digest);
+    }
 }
 
 /// What is known of the request.
 fn about(line: &mut Line, decision: &Decision<'_>) {
-    let short = |text| clipped(text, PART);
-    line.maybe("service", decision.service.as_deref().map(short));
-    line.maybe("host", decision.host.as_deref().map(short));
-    line.maybe(
-        "method",
-        Some(short(&decision.method)).filter(|it| !it.is_empty()),
-    );
+    line.maybe_clipped("service", decision.service.as_deref(), PART);
+    line.maybe_clipped("host", decision.host.as_deref(), PART);
+    if !decision.method.is_empty() {
+        line.clipped("method", &decision.method, PART);
+    }
     let path = decision.path.as_ref().ok();
-    line.maybe("path", path.map(|path| clipped(path.as_str(), VALUE)));
+    line.maybe_clipped("path", path.map(NormalPath::as_str), VALUE);
 }
 
 /// Adds the failed conditions, and how the request stands with its limits; without the last of these, where long names
@@ -167,9 +166,11 @@ fn add_what_fits(line: &mut Line, mut failed: Vec<Line>, mut limits: Vec<Line>) 
 /// A condition that kept a rule from matching, with the value that it looked at if claims are told.
 fn failed_condition(mismatch: &Mismatch, claims: Option<&Claims>) -> Line {
     let mut line = Line::default();
-    line.maybe("rule", mismatch.rule.as_deref());
-    line.text("condition", &clipped(&mismatch.condition, VALUE));
-    line.text("expected", &clipped(&mismatch.expected, VALUE));
+    if let Some(rule) = &mismatch.rule {
+        line.text("rule", rule);
+    }
+    line.clipped("condition", &mismatch.condition, VALUE);
+    line.clipped("expected", &mismatch.expected, VALUE);
     if let (Some(name), Some(claims)) = (&mismatch.claim, claims) {
         let value = name.find(claims).unwrap_or(&Value::Null);
         line.value("value", &shown(value));
@@ -186,7 +187,7 @@ fn certificate(known: &ClientCertificate) -> Option<Line> {
         ("uri_san", &known.uri_san),
         ("dns_san", &known.dns_san),
     ] {
-        line.maybe(name, text.as_deref().map(|text| clipped(text, PART)));
+        line.maybe_clipped(name, text.as_deref(), PART);
     }
     Some(line)
 }

@@ -1,6 +1,6 @@
 //! What the upstream and the auditor are told of a job whatever it asks for: put into words once for each token.
 
-use super::escape::{clipped, header_value};
+use super::escape::header_value;
 use super::line::Line;
 use super::record::{PART, VALUE};
 use crate::policy::{HeaderNames, IdentityField, Issuer};
@@ -44,15 +44,15 @@ impl Rendering {
             headers.push((told, text.len()));
         };
         tell(Told::Issuer, &issuer.issuer);
-        record.text("issuer", &clipped(&issuer.issuer, VALUE));
+        record.clipped("issuer", &issuer.issuer, VALUE);
         if let Some(subject) = claims.text("sub") {
             tell(Told::Subject, &subject);
-            record.text("subject", &clipped(&subject, VALUE));
+            record.clipped("subject", &subject, VALUE);
         }
         for (field, claim) in &issuer.identity {
             if let Some(value) = claims.text(claim) {
                 tell(Told::Part(*field), &value);
-                identity.text(field.name(), &clipped(&value, PART));
+                identity.clipped(field.name(), &value, PART);
             }
         }
         record.object("identity", &identity);

@@ -12,7 +12,7 @@ pub struct Budget {
 }
 
 /// What the caches of a VM may hold where none is set to hold more, in bytes.
-const OF_A_VM: usize = 32 * 1024 * 1024;
+const OF_A_VM: usize = 8 * 1024 * 1024;
 
 impl Budget {
     /// The budget of a VM.

@@ -7,8 +7,8 @@ use crate::policy::{ClientCertificate, normalise_host};
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{MapType, Status};
-use std::borrow::Cow;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Kong, and any host that has not shown itself to be Envoy: nothing can be taken away, so what cannot be
 /// overwritten is refused.
