@@ -1,7 +1,7 @@
 //! Where a request comes from, as the gateway tells it.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// Whoever knows the source of a request: the host. It is asked only where something depends on it.
 pub trait Source: fmt::Debug {
@@ -34,10 +34,13 @@ impl SourceAddress {
     /// as a socket's path.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let address: IpAddr = match text.parse::<SocketAddr>() {
-            Ok(socket) => socket.ip(),
-            Err(_) => text.parse().ok()?,
+        let host = match (text.strip_prefix('['), text.split_once(':')) {
+            (Some(rest), _) => rest.split_once(']')?.0,
+            // More than one colon is an IPv6 address that no port follows.
+            (None, Some((host, port))) if !port.contains(':') => host,
+            _ => text,
         };
+        let address: IpAddr = host.parse().ok()?;
         Some(match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.octets()),
             IpAddr::V6(address) => {
@@ -68,7 +71,9 @@ mod tests {
             ("unix:", None),
             ("/tmp/socket", None),
             ("envoy://internal/1", None),
-            ("192.0.2.1:", None),
+            ("[192.0.2.1", None),
+            ("[]:80", None),
+            ("::1:", None),
             ("192.0.2.256", None),
             ("192.0.2.1, 192.0.2.2", None),
         ] {
