@@ -10,7 +10,7 @@ pub use pool::Pool;
 pub use state::State;
 
 use crate::audit::Rendering;
-use crate::limit::{self, Standing, Taken};
+use crate::limit::{self, NoSource, Source, Standing, Taken};
 use crate::policy::{
     ClientCertificate, Facts, Mismatch, Mode, Permit, Policy, Replay, Ruling, normalise_host,
 };
@@ -20,8 +20,8 @@ use crate::request::{HeaderMap, NormalPath, PathAmbiguous, cuts_a_segment};
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
 use crate::token::{self, Presented, VerifiedToken};
-use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 /// A request as the host tells it. Only what the host says of it is believed: no `X-Forwarded-Uri`, no
 /// `X-Original-URL`.
@@ -43,6 +43,9 @@ pub struct Request<'a> {
     pub service: Option<&'a str>,
     /// What the connection's client has proven, if the policy [needs](Policy::needs) it.
     pub certificate: &'a ClientCertificate,
+    /// Where it comes from; asked only if the policy limits [failed
+    /// verifications](Policy::failed_verifications), and then mostly of clients whose tokens fail.
+    pub source: &'a dyn Source,
 }
 
 impl<'a> Request<'a> {
@@ -58,6 +61,7 @@ impl<'a> Request<'a> {
             route: None,
             service: None,
             certificate: ClientCertificate::NOT_TOLD,
+            source: &NoSource,
         }
     }
 }
@@ -158,9 +162,12 @@ pub struct Decision<'p> {
     pub outcome: Result<Permit, Refused>,
     /// How the request stands with each limit that is for it, as far as that was looked at.
     pub limits: Vec<Standing>,
+    /// How long no token of the client's address is verified, since too many failed, where that is why it was
+    /// refused.
+    pub retry: Option<Duration>,
     /// Whether the token must be taken out of what goes upstream.
     pub strip_token: bool,
-    /// Whether the token's signature was checked for an earlier request.
+    /// Whether the token's signature was checked for an earlier request, and not for this one.
     pub cached: bool,
 }
 
@@ -214,6 +221,7 @@ impl<'p> Decision<'p> {
             claimed_issuer: None,
             outcome: Err(refusal.into()),
             limits: Vec::new(),
+            retry: None,
             strip_token: true,
             cached: false,
         }
@@ -310,20 +318,19 @@ pub fn judge<'p>(
     let undecided = Refusal::new(Reason::InternalError, "nothing was decided");
     let mut decision = Decision::refuse(Some(policy), undecided, id, now).about(request);
     // The token first, whatever the path is: shadow mode must know whose it is to take it out.
-    let presented = find_token(policy, request).and_then(|compact| state.look_up(compact, now));
+    let mut prover = state.prover(policy, shared, request.source, now);
+    let presented = find_token(policy, request).and_then(|compact| prover.look_up(compact));
     let claimed_issuer = presented
         .as_ref()
         .ok()
-        .and_then(|token| token.claims().text("iss").map(Cow::into_owned));
+        .and_then(|token| token.claimed_issuer(policy));
+    decision.retry = presented.as_ref().ok().and_then(Presented::retry);
     decision.cached = presented.as_ref().is_ok_and(Presented::is_known);
     let path = decision
         .path
         .as_ref()
         .map_err(|why| Refusal::new(Reason::PathAmbiguous, why.0));
-    let proof = path.and_then(|path| {
-        let token = state.prove(presented?, policy, shared, now)?;
-        Ok((token, path))
-    });
+    let proof = path.and_then(|path| Ok((prover.prove(presented?)?, path)));
     let (outcome, token) = match proof {
         Ok((token, path)) => {
             let outcome = state

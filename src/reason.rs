@@ -100,9 +100,10 @@ reasons! {
     /// A header that only the gate may set was sent, and this host cannot take it away.
     HeaderReserved = "header_reserved", 400,
         "The request carries a header that only the gateway may set. Send it without.";
-    /// A limit has no room for another request of this job.
+    /// A limit has no room for another request of this job, or too many tokens from the client's address failed
+    /// verification.
     RateLimited = "rate_limited", 429,
-        "The job has sent too many requests. Try again after the time that Retry-After names.";
+        "Too many requests. Try again after the time that Retry-After names.";
     /// The issuer's keys could not be had yet, or are being fetched again.
     KeysUnavailable = "keys_unavailable", 503,
         "The issuer's keys are not available at the moment. Try again shortly.";

@@ -6,6 +6,7 @@ use crate::limit::State;
 use crate::policy::ClientDetail;
 use crate::reason::{Reason, Refusal};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// An answer that the gate gives in the upstream's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +71,10 @@ pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
         Reason::KeysUnavailable | Reason::RevocationsUnavailable | Reason::LimitsUnavailable => {
             headers.push(("retry-after", "1".into()));
         }
-        Reason::RateLimited => headers.extend(rate_limit(decision)),
+        Reason::RateLimited => match decision.retry {
+            Some(retry) => headers.push(("retry-after", whole_seconds(retry).to_string())),
+            None => headers.extend(rate_limit(decision)),
+        },
         _ => {}
     }
     Some(Answer {
@@ -93,7 +97,7 @@ fn rate_limit(decision: &Decision<'_>) -> [(&'static str, String); 3] {
         if level.retry.is_zero() {
             continue;
         }
-        let wait = level.retry.as_nanos().div_ceil(1_000_000_000);
+        let wait = whole_seconds(level.retry);
         longest = longest.max(wait);
         let comma = if policies.is_empty() { "" } else { ", " };
         let (quota, window) = rate.quota();
@@ -108,6 +112,11 @@ fn rate_limit(decision: &Decision<'_>) -> [(&'static str, String); 3] {
         ("ratelimit-policy", policies),
         ("ratelimit", standing),
     ]
+}
+
+/// Rounded up.
+const fn whole_seconds(span: Duration) -> u128 {
+    span.as_nanos().div_ceil(1_000_000_000)
 }
 
 /// RFC 6750, section 3: no error code where no token came.

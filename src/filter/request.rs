@@ -191,6 +191,7 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
             .certificate
             .as_ref()
             .unwrap_or(ClientCertificate::NOT_TOLD),
+        source: host,
         ..Request::new(&headers, &method, &target)
     };
     let refused = |refusal| Box::new(refused(refusal).about(request));

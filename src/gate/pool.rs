@@ -2,8 +2,10 @@
 
 use crate::fetch::Remote;
 use crate::keys::{JwksSource, KeyRing, KeyStore};
+use crate::limit::Rate;
 use crate::policy::Issuer;
 use crate::revocation::{RevocationPolicy, RevocationSource, RevocationStore};
+use crate::token::{FailureTables, Failures};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
@@ -14,17 +16,28 @@ pub struct Pool {
     owner: u64,
     keys: Shelf<(String, JwksSource), KeyStore>,
     revocations: Shelf<RevocationSource, RevocationStore>,
+    failures: Rc<FailureTables>,
+    gates: u64,
 }
 
 impl Pool {
     /// A pool without stores. `owner` is a random number for this VM.
     #[must_use]
-    pub const fn new(owner: u64) -> Self {
+    pub fn new(owner: u64) -> Self {
         Self {
             owner,
             keys: Shelf(Vec::new()),
             revocations: Shelf(Vec::new()),
+            failures: Rc::default(),
+            gates: 0,
         }
+    }
+
+    /// What the gate of a policy keeps of tokens that fail. Each call is for a gate of its own: two of one policy
+    /// may have other keys.
+    pub fn failures(&mut self, limit: Option<Rate>) -> Failures {
+        self.gates = self.gates.wrapping_add(1);
+        Failures::new(Rc::clone(&self.failures), self.gates, limit)
     }
 
     /// The keys of these issuers.

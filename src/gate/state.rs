@@ -2,12 +2,13 @@
 
 use super::{Decision, Pool};
 use crate::keys::KeyRing;
+use crate::limit::Source;
 use crate::policy::Policy;
 use crate::reason::{Reason, Refusal};
 use crate::revocation::RevocationStore;
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
-use crate::token::{Budget, Presented, TokenCache, VerifiedToken};
+use crate::token::{Budget, Failures, Prover, TokenCache, VerifiedToken};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct State {
     pub revocations: Option<Rc<RefCell<RevocationStore>>>,
     /// Tokens that were proven.
     pub cache: TokenCache,
+    /// Tokens that failed, and their sources.
+    pub failures: Failures,
 }
 
 impl State {
@@ -33,6 +36,7 @@ impl State {
             keys: pool.keys(&policy.issuers),
             revocations: pool.revocations(&policy.revocations),
             cache: TokenCache::new(policy.cache, budget),
+            failures: pool.failures(policy.failed_verifications),
         }
     }
 
@@ -62,22 +66,22 @@ impl State {
         }
     }
 
-    pub(super) fn look_up<'a>(
-        &mut self,
-        compact: &'a str,
+    pub(super) fn prover<'g>(
+        &'g mut self,
+        policy: &'g Policy,
+        shared: &'g dyn SharedData,
+        source: &'g dyn Source,
         now: UnixTime,
-    ) -> Result<Presented<'a>, Refusal> {
-        Presented::new(compact, &mut self.cache, &self.keys, now)
-    }
-
-    pub(super) fn prove(
-        &mut self,
-        token: Presented<'_>,
-        policy: &Policy,
-        shared: &dyn SharedData,
-        now: UnixTime,
-    ) -> Result<VerifiedToken, Refusal> {
-        token.prove(&policy.issuers, &self.keys, &mut self.cache, shared, now)
+    ) -> Prover<'g> {
+        Prover {
+            policy,
+            keys: &self.keys,
+            cache: &mut self.cache,
+            failures: &self.failures,
+            shared,
+            source,
+            now,
+        }
     }
 
     pub(super) fn check_revoked(

@@ -22,10 +22,14 @@
 //! **Clocks.** Workers' clocks may differ by [`SKEW`](rate), and the count holds. Where the clock went back by more,
 //! a bucket that would be in debt until it is there again is taken for an empty one.
 
+mod address;
+mod failing;
 pub mod page;
 mod policy;
 mod rate;
 
+pub use address::{NoSource, Source, SourceAddress};
+pub use failing::FailingSources;
 pub use policy::{Enforcer, Limit, Tier, WhenUnavailable};
 pub use rate::{Level, Rate, WrongRate};
 

@@ -177,6 +177,13 @@ impl Rate {
         }
     }
 
+    /// The moment from which on a request passes at a bucket that stands here.
+    pub(super) const fn passes_from(&self, stands: u64) -> u64 {
+        stands
+            .saturating_add(self.interval)
+            .saturating_sub(self.capacity())
+    }
+
     /// Where a bucket stands once a token is put back that was taken for nothing, if that still matters. `taken` is
     /// where it stood right after. Whoever took or put back one since moved it by whole intervals, unless it was full
     /// again in between: then the token is there already.

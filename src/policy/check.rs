@@ -109,16 +109,25 @@ impl Policy {
     }
 }
 
+/// The members of a policy that are objects.
+const OBJECTS: [&str; 6] = [
+    "token",
+    "headers",
+    "audit",
+    "cache",
+    "revocations",
+    "failed_verifications",
+];
+
 /// Lists where objects belong. Serde would take them for objects whose members are named by their place.
 fn lists_for_objects(document: &Value) -> Vec<ConfigError> {
     let items = |name: &str| {
         let list = document.get(name).and_then(Value::as_array);
         (0..).zip(list.into_iter().flatten())
     };
-    let mut places: Vec<(String, Option<&Value>)> =
-        ["token", "headers", "audit", "cache", "revocations"]
-            .map(|name| (name.to_owned(), document.get(name)))
-            .into();
+    let mut places: Vec<(String, Option<&Value>)> = OBJECTS
+        .map(|name| (name.to_owned(), document.get(name)))
+        .into();
     for (nth, issuer) in items("issuers") {
         places.push((format!("issuers[{nth}]"), Some(issuer)));
         for name in ["jwks", "claims", "identity"] {
@@ -187,6 +196,9 @@ impl Checker {
         let claims_read = claims_read(issuers.as_deref().unwrap_or_default(), &roles.roles, &rules);
         let limits = self.limits(raw.limits, &roles, &rules, &mut headers);
         let audit = self.audit(&raw.audit);
+        let failed_verifications = raw
+            .failed_verifications
+            .and_then(|raw| self.rate("failed_verifications", &raw.rate, raw.burst));
         if !self.errors.is_empty() {
             return None;
         }
@@ -209,6 +221,7 @@ impl Checker {
             cache: cache?,
             revocations: revocations?,
             limits: limits?,
+            failed_verifications,
         })
     }
 

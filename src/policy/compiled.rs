@@ -12,7 +12,7 @@ use super::schedule::Schedule;
 use super::share::Share;
 use super::when::When;
 use crate::keys::{JwksSource, KeySet};
-use crate::limit::Limit;
+use crate::limit::{Limit, Rate};
 use crate::revocation::RevocationPolicy;
 use crate::token::{Algorithm, CacheLimits, Carrier, Claims};
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub struct Policy {
     pub revocations: RevocationPolicy,
     /// How often jobs are let through, sorted by id.
     pub limits: Vec<Limit>,
+    /// How many tokens of one source address may fail verification in each worker, if that is limited.
+    pub failed_verifications: Option<Rate>,
     /// Finds the rules and roles that a request is about.
     pub(super) index: Index,
 }

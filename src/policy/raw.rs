@@ -3,7 +3,7 @@
 mod limits;
 mod state;
 
-pub(super) use limits::{RawEnforcer, RawLimit, RawTier};
+pub(super) use limits::{RawEnforcer, RawFailedVerifications, RawLimit, RawTier};
 pub(super) use state::{RawCache, RawReplay, RawRevocations, RawSize, RawUnavailable};
 
 use super::schedule::RawWindow;
@@ -64,6 +64,11 @@ pub(super) struct RawPolicy {
     /// [How often jobs are let through](#limits); at most 16.
     #[serde(default)]
     pub(super) limits: Vec<RawLimit>,
+    /// [How many tokens of one source address](#failed_verifications) may fail verification before more are verified.
+    ///
+    /// Default: any number.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) failed_verifications: Option<RawFailedVerifications>,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]

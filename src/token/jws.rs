@@ -1,5 +1,6 @@
 //! A compact JWS (RFC 7515, section 3.1) that carries a JWT, parsed strictly and not yet believed.
 
+use super::compact::Compact;
 use super::{Claims, MAX_TOKEN_BYTES, malformed};
 use crate::json;
 use crate::reason::{Reason, Refusal};
@@ -24,7 +25,7 @@ pub struct JoseHeader {
 #[derive(Debug, Clone)]
 pub struct Jws<'a> {
     // Private, so that header and claims are always those of the text whose signature is checked.
-    compact: &'a str,
+    compact: Compact<'a>,
     header: JoseHeader,
     claims: Claims,
     signature: Vec<u8>,
@@ -37,7 +38,12 @@ impl<'a> Jws<'a> {
     /// `token_too_large` or `token_malformed`; never a word of the token in the detail.
     pub fn parse(compact: &'a str) -> Result<Self, Refusal> {
         check_size(compact)?;
-        let mut parts = compact.split('.');
+        Self::read(Compact::new(compact))
+    }
+
+    /// The same of a token whose size was checked. The payload comes last: it costs most.
+    pub(super) fn read(compact: Compact<'a>) -> Result<Self, Refusal> {
+        let mut parts = compact.text().split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
@@ -48,12 +54,12 @@ impl<'a> Jws<'a> {
         if header.len() > MAX_HEADER_BYTES {
             return Err(malformed("its JOSE header is too large"));
         }
-        let header = object(header, "its JOSE header")?;
-        let claims = object(payload, "its payload")?;
+        let header = jose_header(&object(header, "its JOSE header")?)?;
         let signature = decode(signature, "its signature")?;
+        let claims = object(payload, "its payload")?;
         Ok(Self {
             compact,
-            header: jose_header(&header)?,
+            header,
             claims: Claims::new(claims),
             signature,
         })
@@ -64,15 +70,18 @@ impl<'a> Jws<'a> {
     /// The token as it was sent.
     #[must_use]
     pub const fn compact(&self) -> &'a str {
-        self.compact
+        self.compact.text()
+    }
+
+    /// The same, with its digests.
+    pub(super) const fn text(&self) -> &Compact<'a> {
+        &self.compact
     }
 
     /// What was signed: the encoded header and payload with the dot between them (RFC 7515, section 5.2).
     #[must_use]
     pub fn signing_input(&self) -> &[u8] {
-        self.compact
-            .rsplit_once('.')
-            .map_or(&[], |(signed, _)| signed.as_bytes())
+        self.compact.signing_input()
     }
 
     /// The signature's bytes.

@@ -11,7 +11,6 @@ use crate::policy::Issuer;
 use crate::reason::{Reason, Refusal};
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
-use hmac_sha256::Hash;
 use serde_json::Value;
 use std::cell::OnceCell;
 
@@ -28,28 +27,70 @@ pub fn verify(
     shared: &dyn SharedData,
     now: UnixTime,
 ) -> Result<VerifiedToken, Refusal> {
+    let checked = check(&jws, issuers, now)?;
+    check_signature(&jws, &checked, keys, shared, now)?;
+    Ok(proven(jws, &checked))
+}
+
+/// What of a token is checked before its signature.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Checked<'i> {
+    /// The issuer, by its place in the policy.
+    pub(super) place: usize,
+    pub(super) issuer: &'i Issuer,
+    algorithm: Algorithm,
+    pub(super) times: Times,
+}
+
+/// Checks everything but the signature.
+pub(super) fn check<'i>(
+    jws: &Jws<'_>,
+    issuers: &'i [Issuer],
+    now: UnixTime,
+) -> Result<Checked<'i>, Refusal> {
     let (place, issuer) = find_issuer(jws.claims(), issuers)?;
-    let algorithm = find_algorithm(&jws, issuer)?;
+    let algorithm = find_algorithm(jws, issuer)?;
     check_types(jws.claims())?;
     check_audience(jws.claims(), &issuer.audiences)?;
     let times = Times::read(jws.claims())?;
     times.check(issuer, now)?;
+    Ok(Checked {
+        place,
+        issuer,
+        algorithm,
+        times,
+    })
+}
+
+/// Checks the signature, and nothing else.
+pub(super) fn check_signature(
+    jws: &Jws<'_>,
+    checked: &Checked<'_>,
+    keys: &KeyRing,
+    shared: &dyn SharedData,
+    now: UnixTime,
+) -> Result<(), Refusal> {
+    let (place, algorithm) = (checked.place, checked.algorithm);
     let key = keys
         .find(place, jws.header().kid.as_deref(), algorithm, now, shared)
         .map_err(|miss| match miss {
             KeyMiss::Unavailable(why) => Refusal::new(Reason::KeysUnavailable, why),
             KeyMiss::Unknown => key_unknown(),
         })?;
-    key.verify(algorithm, jws.signing_input(), jws.signature())?;
-    Ok(VerifiedToken::new(Proof {
-        issuer: place,
+    key.verify(algorithm, jws.signing_input(), jws.signature())
+}
+
+/// The proof of a token that passed both.
+pub(super) fn proven(jws: Jws<'_>, checked: &Checked<'_>) -> VerifiedToken {
+    VerifiedToken::new(Proof {
+        issuer: checked.place,
         kid: jws.header().kid.as_deref().map(Into::into),
-        times,
-        digest: Hash::hash(jws.compact().as_bytes()),
-        signed_digest: Hash::hash(jws.signing_input()),
+        times: checked.times,
+        digest: *jws.text().digest(),
+        signed_digest: *jws.text().signed_digest(),
         claims: jws.into_claims(),
         rendering: OnceCell::new(),
-    }))
+    })
 }
 
 pub(super) fn key_unknown() -> Refusal {

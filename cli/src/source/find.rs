@@ -62,6 +62,7 @@ fn is_member(name: &str) -> bool {
         "audit",
         "cache",
         "revocations",
+        "failed_verifications",
     ];
     alike.contains(&name)
 }

@@ -2,6 +2,7 @@
 
 use super::{Host, RequestLine, exact_property, property, property_bytes};
 use crate::filter::shared::{ENVOY, HostData};
+use crate::limit::Source;
 use crate::policy::ClientCertificate;
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
@@ -9,7 +10,16 @@ use proxy_wasm::types::{MapType, Status};
 use std::borrow::Cow;
 
 /// Envoy: removal is real.
+#[derive(Debug)]
 pub(super) struct Envoy;
+
+/// The trusted client address, with a port: what `use_remote_address` and `xff_num_trusted_hops` make of the
+/// connection's and of `X-Forwarded-For`.
+impl Source for Envoy {
+    fn address(&self) -> Option<String> {
+        exact_property(&["source", "address"])
+    }
+}
 
 impl Host for Envoy {
     fn name(&self) -> &'static str {

@@ -8,6 +8,7 @@ mod restricted;
 use self::envoy::Envoy;
 use self::restricted::Restricted;
 use super::shared::HostData;
+use crate::limit::Source;
 use crate::policy::ClientCertificate;
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
@@ -18,7 +19,7 @@ use std::borrow::Cow;
 pub(super) type RequestLine<'h> = (Cow<'h, [u8]>, Cow<'h, [u8]>);
 
 /// What a proxy can do, and where it keeps what is asked of it.
-pub(super) trait Host {
+pub(super) trait Host: Source {
     /// The proxy's name, for the log.
     fn name(&self) -> &'static str;
 

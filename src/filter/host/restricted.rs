@@ -3,6 +3,7 @@
 use super::kong_version::Version;
 use super::{Host, RequestLine, exact_property, property, property_bytes, request_headers};
 use crate::filter::shared::HostData;
+use crate::limit::Source;
 use crate::policy::{ClientCertificate, normalise_host};
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
@@ -12,7 +13,15 @@ use std::borrow::Cow;
 
 /// Kong, and any host that has not shown itself to be Envoy: nothing can be taken away, so what cannot be
 /// overwritten is refused.
+#[derive(Debug)]
 pub(super) struct Restricted;
+
+/// nginx's `$remote_addr`, which is what `trusted_ips` and `real_ip_header` make of it.
+impl Source for Restricted {
+    fn address(&self) -> Option<String> {
+        exact_property(&["source", "address"])
+    }
+}
 
 const HEADERS: MapType = MapType::HttpRequestHeaders;
 

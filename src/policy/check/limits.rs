@@ -194,7 +194,7 @@ impl Checker {
     }
 
     /// A rate, with a bucket that holds as many tokens as come in its unit of time unless it is said.
-    fn rate(&mut self, path: &str, text: &str, burst: Option<u64>) -> Option<Rate> {
+    pub(super) fn rate(&mut self, path: &str, text: &str, burst: Option<u64>) -> Option<Rate> {
         let (count, per) = self.ok(&format!("{path}.rate"), Rate::parse(text))?;
         match Rate::new(count, per, burst.unwrap_or(count)) {
             Ok(rate) => Some(rate),

@@ -77,6 +77,26 @@ pub(in crate::policy) struct RawTier {
     pub(in crate::policy) burst: Option<u64>,
 }
 
+/// How many tokens of one source address may fail verification.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "FailedVerifications")
+)]
+pub(in crate::policy) struct RawFailedVerifications {
+    /// How many may fail in the long run: a whole number, `/` and `s`, `m`, `h` or `d`, like `60/m`; up to 10,000 a
+    /// second.
+    #[cfg_attr(feature = "schema", schemars(with = "schema::RateText"))]
+    pub(in crate::policy) rate: String,
+    /// How many may fail at once, up to 1,000,000 and 30 days' worth.
+    ///
+    /// Default: the number in `rate`.
+    #[serde(default, deserialize_with = "present")]
+    pub(in crate::policy) burst: Option<u64>,
+}
+
 /// Who counts the requests of a limit.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -95,6 +95,11 @@ pub(super) fn narrow(schema: &mut Value) -> Vec<String> {
     }
     let others = [
         ("Cache", "entries", json!({ "maximum": 1_000_000 })),
+        (
+            "FailedVerifications",
+            "burst",
+            json!({ "minimum": 1, "maximum": 1_000_000 }),
+        ),
         ("Headers", "prefix", json!({ "maxLength": 32 })),
         ("Issuer", "claims", json!({ "minProperties": 1 })),
         (POLICY, "limits", json!({ "maxItems": 16 })),

@@ -2,6 +2,7 @@
 //! tokens, through the whole core.
 
 mod cache;
+mod failures;
 mod limits;
 mod memory;
 mod replay;

@@ -35,6 +35,7 @@ pub(super) const SECTIONS: &[Section] = &[
             "cache",
             "revocations",
             "limits",
+            "failed_verifications",
         ],
     },
     Section {
@@ -152,6 +153,12 @@ pub(super) const SECTIONS: &[Section] = &[
         parts: &[("Tier", "")],
         heads: ("member of a tier", "meaning"),
         order: &["roles", "claims", "rate", "burst"],
+    },
+    Section {
+        name: "failed_verifications",
+        parts: &[("FailedVerifications", "")],
+        heads: ("member", "meaning"),
+        order: &["rate", "burst"],
     },
 ];
 

@@ -220,8 +220,10 @@ fn kong_request_property(world: &World, stream: &Stream, path: &str) -> Option<V
         "ngx.host" => Some(stream.arrived.host.clone()),
         // nginx's $hostname, not the Host header.
         "request.host" => text("kong"),
+        // nginx writes IPv6 addresses without brackets.
         "source.address" | "ngx.remote_addr" => {
-            text(stream.peer.rsplit_once(':').map_or("", |(ip, _)| ip))
+            let address = stream.peer.rsplit_once(':').map_or("", |(ip, _)| ip);
+            text(address.trim_start_matches('[').trim_end_matches(']'))
         }
         "source.port" => text(stream.peer.rsplit_once(':').map_or("", |(_, port)| port)),
         "connection.id" => text(&world.frame.context.to_string()),

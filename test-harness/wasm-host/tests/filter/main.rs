@@ -5,6 +5,7 @@ mod cases;
 mod common;
 mod conditions;
 mod configurations;
+mod failures;
 mod hosts;
 mod input;
 mod keys;

@@ -119,7 +119,19 @@ impl Traffic {
                 spec.header.insert("kid".to_owned(), json!(kid));
                 refused(self.mint(&spec))
             }
-            2 => refused(self.mint(&with(|spec| spec.tamper = Some(Tamper::Signature)))),
+            2 => {
+                let token = self.mint(&with(|spec| spec.tamper = Some(Tamper::Signature)));
+                let peer = format!(
+                    "[2001:db8:{:x}:{:x}::1]:1",
+                    nth >> 16 & 0xffff,
+                    nth & 0xffff
+                );
+                let request = Request {
+                    peer,
+                    ..with_token(&token)
+                };
+                (request, Due::IsRefused)
+            }
             3 => refused(self.mint(&with(|spec| spec.age = 3_000))),
             4 => {
                 let mut spec = own_claims;
@@ -285,6 +297,7 @@ fn policy(profile: Profile) -> Value {
         ],
         "revocations": { "uri": format!("{ISSUER}/revocations.json"), "cluster": cluster },
         "shared_data": true,
+        "failed_verifications": { "rate": "1/h" },
     })
 }
 
