@@ -19,7 +19,7 @@ use crate::replay::{self, Claim};
 use crate::request::{HeaderMap, NormalPath, PathAmbiguous, cuts_a_segment};
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
-use crate::token::{self, Presented, VerifiedToken};
+use crate::token::{self, Carried, Presented, VerifiedToken};
 use std::fmt;
 use std::time::Duration;
 
@@ -319,7 +319,7 @@ pub fn judge<'p>(
     let mut decision = Decision::refuse(Some(policy), undecided, id, now).about(request);
     // The token first, whatever the path is: shadow mode must know whose it is to take it out.
     let mut prover = state.prover(policy, shared, request.source, now);
-    let presented = find_token(policy, request).and_then(|compact| prover.look_up(compact));
+    let presented = find_token(policy, request).and_then(|carried| prover.look_up(carried));
     let claimed_issuer = presented
         .as_ref()
         .ok()
@@ -376,8 +376,8 @@ pub fn judge<'p>(
     decision
 }
 
-/// The request's one token, as it was sent.
-fn find_token<'a>(policy: &Policy, request: Request<'a>) -> Result<&'a str, Refusal> {
+/// What stands in the place of the request's one token.
+fn find_token<'a>(policy: &Policy, request: Request<'a>) -> Result<Carried<'a>, Refusal> {
     let query = request.target.splitn(2, |&byte| byte == b'?').nth(1);
     token::extract(&policy.carrier, request.headers, query)
 }

@@ -14,20 +14,47 @@ pub struct Carrier {
 
 const AUTHORIZATION: &str = "authorization";
 
+/// What the policy's header carries in the place of the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carried<'a> {
+    /// The header's value.
+    value: &'a [u8],
+    token: &'a [u8],
+}
+
+impl<'a> Carried<'a> {
+    /// The bytes that stand where the token should.
+    pub(super) const fn bytes(self) -> &'a [u8] {
+        self.token
+    }
+
+    /// These as text, where they can be one token's. To ask that of each byte is dear, and told already of one that is
+    /// known.
+    ///
+    /// # Errors
+    /// `token_ambiguous` for what the host joined with a comma, `token_malformed` for bytes that no token has.
+    pub fn text(self) -> Result<&'a str, Refusal> {
+        match oddity(self.value) {
+            Some(refusal) => Err(refusal),
+            None => str::from_utf8(self.token).map_err(|_| not_text()),
+        }
+    }
+}
+
 /// Takes the compact token out of the request.
 ///
 /// In `authorization` it stands behind the scheme `Bearer` (RFC 6750, section 2.1); in any other header
 /// with the scheme or alone.
 ///
 /// # Errors
-/// `token_missing`, `token_ambiguous` when a second one is there (a repeated header, one that the host
-/// joined with a comma, another spelling of the header's name, `Authorization` beside the policy's own
-/// header, or the query's `access_token`), `token_malformed` for bytes that no token has.
+/// `token_missing`, `token_ambiguous` when a second one is there (a repeated header, another spelling of the header's
+/// name, `Authorization` beside the policy's own header, or the query's `access_token`); and as
+/// [`Carried::text`], which must be asked unless it is known that the token is one.
 pub fn extract<'a>(
     carrier: &Carrier,
     headers: &'a HeaderMap,
     query: Option<&[u8]>,
-) -> Result<&'a str, Refusal> {
+) -> Result<Carried<'a>, Refusal> {
     let mut places = headers.like(&carrier.header);
     let first = places.next().ok_or_else(|| {
         Refusal::new(
@@ -44,34 +71,53 @@ pub fn extract<'a>(
             format!("the header is spelled otherwise than {:?}", carrier.header),
         ));
     }
-    if first.value.contains(&b',') {
-        return Err(ambiguous("the token's header holds a comma-joined list"));
-    }
-    let text = std::str::from_utf8(first.value)
-        .map_err(|_| Refusal::new(Reason::TokenMalformed, "the header is not text"))?
-        .trim_matches([' ', '\t']);
-    let token = match after_bearer(text) {
+    let value = first.value;
+    // That the value is odd is what is said of it, whatever else is wrong.
+    let refuse = |refusal| Err(oddity(value).unwrap_or(refusal));
+    let missing = |detail| Refusal::new(Reason::TokenMissing, detail);
+    let trimmed = trimmed(value);
+    let is_authorization = carrier.header == AUTHORIZATION;
+    let token = match after_bearer(trimmed) {
         Some(token) => token,
-        None if carrier.header == AUTHORIZATION => {
-            let detail = "the authorization header's scheme is not Bearer";
-            return Err(Refusal::new(Reason::TokenMissing, detail));
+        None if is_authorization => {
+            return refuse(missing("the authorization header's scheme is not Bearer"));
         }
-        None => text,
+        None => trimmed,
     };
     if token.is_empty() {
-        return Err(Refusal::new(Reason::TokenMissing, "the token is empty"));
+        return refuse(missing("the token is empty"));
     }
-    if carrier.header != AUTHORIZATION
+    if !is_authorization
         && headers
             .like(AUTHORIZATION)
             .any(|header| carries_jws(header.value))
     {
-        return Err(ambiguous("the authorization header holds a second token"));
+        return refuse(ambiguous("the authorization header holds a second token"));
     }
     if query.is_some_and(query_carries_jws) {
-        return Err(ambiguous("the query's access_token holds a second token"));
+        return refuse(ambiguous("the query's access_token holds a second token"));
     }
-    Ok(token)
+    Ok(Carried { value, token })
+}
+
+/// What is wrong with a value whatever stands in it.
+fn oddity(value: &[u8]) -> Option<Refusal> {
+    if value.contains(&b',') {
+        return Some(ambiguous("the token's header holds a comma-joined list"));
+    }
+    str::from_utf8(value).is_err().then(not_text)
+}
+
+fn not_text() -> Refusal {
+    Refusal::new(Reason::TokenMalformed, "the header is not text")
+}
+
+/// Without the spaces and tabs around it.
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }
 
 fn ambiguous(detail: &'static str) -> Refusal {
@@ -79,14 +125,16 @@ fn ambiguous(detail: &'static str) -> Refusal {
 }
 
 /// What follows the scheme `Bearer`, in any case, and at least one space.
-fn after_bearer(text: &str) -> Option<&str> {
-    let (scheme, rest) = match text.split_once(' ') {
-        Some(parts) => parts,
-        None => (text, ""),
-    };
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| rest.trim_start_matches(' '))
+fn after_bearer(text: &[u8]) -> Option<&[u8]> {
+    const SCHEME: usize = "Bearer".len();
+    let (scheme, mut rest) = text.split_at_checked(SCHEME)?;
+    if !scheme.eq_ignore_ascii_case(b"bearer") || !matches!(rest.first(), None | Some(b' ')) {
+        return None;
+    }
+    while let [b' ', token @ ..] = rest {
+        rest = token;
+    }
+    Some(rest)
 }
 
 /// Whether text looks like a signed JWT: three parts, the first an encoded `{"`.
@@ -144,6 +192,7 @@ mod tests {
         };
         let headers: HeaderMap = headers.iter().copied().collect();
         extract(&carrier, &headers, query.map(str::as_bytes))
+            .and_then(Carried::text)
             .map(String::from)
             .map_err(|refusal| refusal.reason)
     }

@@ -30,7 +30,7 @@ pub use budget::Budget;
 pub use cache::{CacheLimits, TokenCache};
 pub use claims::{Claims, scalar_text};
 pub use examine::{Check, Examination, Finding, examine, issuer_of};
-pub use extract::{Carrier, extract};
+pub use extract::{Carried, Carrier, extract};
 pub use failures::{FailureTables, Failures};
 pub use jws::{JoseHeader, Jws};
 pub use marks::Marks;

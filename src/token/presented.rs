@@ -4,6 +4,7 @@
 //! of its bytes, then whether it was found forged before, and only then is it parsed.
 
 use super::compact::Compact;
+use super::extract::Carried;
 use super::failures::{Failures, Refused};
 use super::jws::check_size;
 use super::rejected::Rejection;
@@ -54,17 +55,18 @@ pub struct Prover<'g> {
 }
 
 impl Prover<'_> {
-    /// Looks a compact token up among those that were proven or failed before, or parses it.
+    /// Looks a token up among those that were proven or failed before, or parses it.
     ///
     /// # Errors
-    /// As [`Jws::parse`].
-    pub fn look_up<'a>(&mut self, compact: &'a str) -> Result<Presented<'a>, Refusal> {
-        check_size(compact)?;
+    /// As [`Carried::text`] and [`Jws::parse`].
+    pub fn look_up<'a>(&mut self, carried: Carried<'a>) -> Result<Presented<'a>, Refusal> {
         let (keys, now) = (self.keys, self.now);
         let serving = |issuer| keys.generation(issuer, now);
-        if let Some(token) = self.cache.get(compact, serving, now) {
+        if let Some(token) = self.cache.get(carried.bytes(), serving, now) {
             return Ok(Presented(Kind::Known(token)));
         }
+        let compact = carried.text()?;
+        check_size(compact)?;
         let compact = Compact::new(compact);
         if let Some(refused) = self.failures.refuses(self.source, now) {
             // Shadow mode must know whose token it is to take it out.

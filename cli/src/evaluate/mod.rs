@@ -20,7 +20,7 @@ use jobgate::reason::{Reason, Refusal};
 use jobgate::request::{HeaderMap, NormalPath};
 use jobgate::revocation::RevocationList;
 use jobgate::time::UnixTime;
-use jobgate::token::{Claims, Finding, Jws, Marks, Times, examine, extract, issuer_of};
+use jobgate::token::{Carried, Claims, Finding, Jws, Marks, Times, examine, extract, issuer_of};
 
 /// What is asked.
 pub(crate) struct Question<'a> {
@@ -273,7 +273,9 @@ fn of_token(question: &Question<'_>, compact: &str, notes: &mut Vec<String>) -> 
         .into_iter()
         .collect();
     let query = question.request.query();
-    let parsed = extract(&policy.carrier, &headers, query.map(str::as_bytes)).and_then(Jws::parse);
+    let parsed = extract(&policy.carrier, &headers, query.map(str::as_bytes))
+        .and_then(Carried::text)
+        .and_then(Jws::parse);
     let jws = match parsed {
         Ok(jws) => jws,
         Err(refusal) => {
