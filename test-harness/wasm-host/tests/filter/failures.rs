@@ -63,7 +63,7 @@ fn a_source_of_too_many_forged_tokens_waits_on_each_host() {
             let answer = refused.local().unwrap();
             assert_eq!(
                 (answer.status, answer.only("retry-after")),
-                (429, Some("10"))
+                (429, Some("10".to_owned()))
             );
             assert_eq!(answer.only("ratelimit"), None);
             assert_eq!(lines(&gateway, "from the client's address").len(), 1);
