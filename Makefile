@@ -39,7 +39,7 @@ dist: setup ## build dist/jobgate.wasm
 	@mkdir -p dist
 	@cp target/$(WASM_TARGET)/release/jobgate.wasm $(WASM)
 	@size=$$(wc -c < $(WASM)); echo "$(WASM): $$size bytes"; \
-	  if [ $$size -ge 1572864 ]; then echo "$(WASM) is larger than 1.5 MiB" >&2; exit 1; fi
+	  if [ $$size -ge 1310720 ]; then echo "$(WASM) is larger than 1.25 MiB" >&2; exit 1; fi
 
 demo: dist ## play the story on a real Envoy (KEEP=1 leaves it running)
 	$(call say,building the issuer and the upstream)

@@ -3,7 +3,9 @@
 //! A repeated member name (RFC 8725 calls for uniqueness; parsers disagree on which one wins), nesting
 //! past [`MAX_DEPTH`] and anything after the value are errors.
 
+use crate::sort::sort_by;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 use std::fmt::{self, Write};
 
@@ -93,50 +95,69 @@ impl<'de> Visitor<'de> for Strict {
         let inner = self.inner()?;
         let mut map = Map::new();
         while let Some(name) = access.next_key::<String>()? {
-            if map.contains_key(&name) {
-                return Err(A::Error::custom(format_args!(
-                    "the member {name:?} is there twice"
-                )));
+            match map.entry(name) {
+                Entry::Occupied(member) => {
+                    return Err(A::Error::custom(format_args!(
+                        "the member {:?} is there twice",
+                        member.key()
+                    )));
+                }
+                Entry::Vacant(place) => _ = place.insert(access.next_value_seed(inner)?),
             }
-            let value = access.next_value_seed(inner)?;
-            map.insert(name, value);
         }
         Ok(Value::Object(map))
     }
 }
 
-/// Writes a value the one way: no space, members sorted by name.
+/// Writes a value the one way: no space, members sorted by name. `out` must take all that it is given.
 ///
 /// It does not lean on the order of [`Map`], which a feature of serde_json changes.
-pub(crate) fn canonical(value: &Value, out: &mut String) {
-    match value {
+pub(crate) fn canonical(value: &Value, out: &mut dyn Write) {
+    // What takes everything cannot fail.
+    _ = match value {
         Value::Object(map) => {
             let mut members: Vec<_> = map.iter().collect();
-            members.sort_unstable_by(|a, b| a.0.cmp(b.0));
-            out.push('{');
+            if !members.is_sorted_by(|a, b| a.0 <= b.0) {
+                sort_by(&mut members, |a, b| a.0 < b.0);
+            }
+            _ = out.write_char('{');
             for (nth, (name, value)) in members.into_iter().enumerate() {
                 if nth > 0 {
-                    out.push(',');
+                    _ = out.write_char(',');
                 }
-                // Writing to a String cannot fail.
-                _ = write!(out, "{}", Value::from(name.as_str()));
-                out.push(':');
+                string(name, out);
+                _ = out.write_char(':');
                 canonical(value, out);
             }
-            out.push('}');
+            out.write_char('}')
         }
         Value::Array(items) => {
-            out.push('[');
+            _ = out.write_char('[');
             for (nth, item) in items.iter().enumerate() {
                 if nth > 0 {
-                    out.push(',');
+                    _ = out.write_char(',');
                 }
                 canonical(item, out);
             }
-            out.push(']');
+            out.write_char(']')
         }
-        scalar => _ = write!(out, "{scalar}"),
-    }
+        Value::String(text) => {
+            string(text, out);
+            Ok(())
+        }
+        scalar => write!(out, "{scalar}"),
+    };
+}
+
+fn string(text: &str, out: &mut dyn Write) {
+    let is_plain = |byte: u8| !byte.is_ascii_control() && !matches!(byte, b'"' | b'\\');
+    _ = if text.bytes().all(is_plain) {
+        _ = out.write_char('"');
+        _ = out.write_str(text);
+        out.write_char('"')
+    } else {
+        write!(out, "{}", Value::from(text))
+    };
 }
 
 #[cfg(test)]

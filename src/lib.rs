@@ -43,5 +43,6 @@ pub mod replay;
 pub mod request;
 pub mod revocation;
 pub mod shared_data;
+mod sort;
 pub mod time;
 pub mod token;

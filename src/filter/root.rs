@@ -261,7 +261,7 @@ fn read_policy(document: &[u8], of: &str) -> Option<Policy> {
 
 /// Logs what is probably wrong with a policy; the warnings first, and of very many the first.
 fn log_findings(policy: &Policy, of: &str) {
-    let findings = policy.findings_within(FINDING_STEPS);
+    let (all, findings) = policy.first_findings(FINDING_STEPS, LOGGED_FINDINGS);
     let of_severity = |severity| findings.iter().filter(move |it| it.severity == severity);
     let warnings = of_severity(Severity::Warning);
     let in_order = warnings.chain(of_severity(Severity::Note));
@@ -272,7 +272,7 @@ fn log_findings(policy: &Policy, of: &str) {
         };
         log::log!(level, "jobgate: configuration{of}: {finding}");
     }
-    let more = findings.len().saturating_sub(LOGGED_FINDINGS);
+    let more = all.saturating_sub(LOGGED_FINDINGS);
     if more > 0 {
         log::info!(
             "jobgate: configuration{of}: and {more} more findings; `jobgate check` shows them all"

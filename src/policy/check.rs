@@ -1,9 +1,11 @@
 //! From what was written to what is decided with: one conversion, which reports every error with its path.
 
+mod at;
 mod cache;
 mod issuers;
 mod jwks;
 mod limits;
+mod lists;
 mod polling;
 mod revocations;
 mod roles;
@@ -11,13 +13,17 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+pub(super) use at::At;
+#[cfg(test)]
+pub(super) use lists::lists_for_objects;
+
 use super::claim_name::ClaimName;
 use super::compiled::{
     Allowed, Audit, ClientDetail, Detail, HeaderNames, Issuer, Level, Mode, Policy, Role, Rule,
 };
 use super::index::Index;
 use super::raw::{
-    RawAudit, RawClient, RawDetail, RawHeaders, RawLevel, RawMode, RawPolicy, RawToken,
+    self, RawAudit, RawClient, RawDetail, RawHeaders, RawLevel, RawMode, RawPolicy, RawToken,
 };
 use super::share::Share;
 use super::when::When;
@@ -26,7 +32,6 @@ use crate::json;
 use crate::time::{parse_span, span_text};
 use crate::token::Carrier;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -87,84 +92,20 @@ impl Policy {
                 "the configuration is not a JSON object".into(),
             ));
         }
-        let lists = lists_for_objects(&value);
+        let lists = lists::lists_for_objects(&value);
         if !lists.is_empty() {
             return Err(ConfigErrors(lists));
         }
-        let mut canonical = String::new();
-        json::canonical(&value, &mut canonical);
-        let raw: RawPolicy = serde_path_to_error::deserialize(value).map_err(|error| {
-            let path = match error.path().to_string() {
-                root if root == "." => String::new(),
-                path => path,
-            };
-            one(path, error.inner().to_string())
-        })?;
+        let digest = digest(&value);
+        let raw: RawPolicy =
+            raw::read(value).map_err(|error| one(error.path(), error.to_string()))?;
         let mut checker = Checker { errors: Vec::new() };
-        let policy = checker.policy(raw, &canonical);
+        let policy = checker.policy(raw, digest);
         match (policy, checker.errors.is_empty()) {
             (Some(policy), true) => Ok(policy),
             _ => Err(ConfigErrors(checker.errors)),
         }
     }
-}
-
-/// The members of a policy that are objects.
-const OBJECTS: [&str; 6] = [
-    "token",
-    "headers",
-    "audit",
-    "cache",
-    "revocations",
-    "failed_verifications",
-];
-
-/// Lists where objects belong. Serde would take them for objects whose members are named by their place.
-fn lists_for_objects(document: &Value) -> Vec<ConfigError> {
-    let items = |name: &str| {
-        let list = document.get(name).and_then(Value::as_array);
-        (0..).zip(list.into_iter().flatten())
-    };
-    let mut places: Vec<(String, Option<&Value>)> = OBJECTS
-        .map(|name| (name.to_owned(), document.get(name)))
-        .into();
-    for (nth, issuer) in items("issuers") {
-        places.push((format!("issuers[{nth}]"), Some(issuer)));
-        for name in ["jwks", "claims", "identity"] {
-            places.push((format!("issuers[{nth}].{name}"), issuer.get(name)));
-        }
-    }
-    for (nth, rule) in items("rules") {
-        places.push((format!("rules[{nth}]"), Some(rule)));
-        for name in ["claims", "client_certificate"] {
-            places.push((format!("rules[{nth}].{name}"), rule.get(name)));
-        }
-    }
-    for (nth, limit) in items("limits") {
-        places.push((format!("limits[{nth}]"), Some(limit)));
-        let tiers = limit.get("tiers").and_then(Value::as_array);
-        let tiers = (0..).zip(tiers.into_iter().flatten());
-        places.extend(
-            tiers.map(|(tier, value)| (format!("limits[{nth}].tiers[{tier}]"), Some(value))),
-        );
-    }
-    for (name, sets) in document
-        .get("roles")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        let sets = (0..).zip(sets.as_array().into_iter().flatten());
-        places.extend(sets.map(|(nth, set)| (format!("roles.{name}[{nth}]"), Some(set))));
-    }
-    places
-        .into_iter()
-        .filter(|(_, value)| value.is_some_and(Value::is_array))
-        .map(|(path, _)| ConfigError {
-            path,
-            message: "is a list; write an object".into(),
-        })
-        .collect()
 }
 
 /// Collects errors. Each method returns what it could make, or nothing after having reported why; so a
@@ -174,6 +115,7 @@ struct Checker {
 }
 
 impl Checker {
+    #[cold]
     fn error(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.errors.push(ConfigError {
             path: path.into(),
@@ -181,11 +123,13 @@ impl Checker {
         });
     }
 
-    fn ok<T>(&mut self, path: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|message| self.error(path, message)).ok()
+    fn ok<'a, T>(&mut self, path: impl Into<At<'a>>, result: Result<T, String>) -> Option<T> {
+        result
+            .map_err(|message| self.error(path.into(), message))
+            .ok()
     }
 
-    fn policy(&mut self, raw: RawPolicy, canonical: &str) -> Option<Policy> {
+    fn policy(&mut self, raw: RawPolicy, digest: String) -> Option<Policy> {
         let issuers = self.issuers(raw.issuers);
         let mut headers = self.headers(raw.headers);
         let carrier = self.carrier(raw.token, &headers.prefix);
@@ -217,7 +161,7 @@ impl Checker {
             rules,
             audit: audit?,
             shared_data: raw.shared_data,
-            digest: digest(canonical),
+            digest,
             cache: cache?,
             revocations: revocations?,
             limits: limits?,
@@ -294,14 +238,14 @@ impl Checker {
         })
     }
 
-    fn name(&mut self, path: &str, name: &str) {
+    fn name<'a>(&mut self, path: impl Into<At<'a>>, name: &str) {
         let fits = (1..=64).contains(&name.len())
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
         if !fits {
             self.error(
-                path,
+                path.into(),
                 format!(
                     "{name:?} is not a name of 1 to 64 letters, digits, \"-\", \"_\" and \".\""
                 ),
@@ -338,12 +282,15 @@ fn claims_read(issuers: &[Issuer], roles: &[Role], rules: &[Rule]) -> Vec<ClaimN
         .chain(rules.iter().map(|rule| &rule.claims));
     let whens = rules.iter().filter_map(|rule| rule.when.as_ref());
     let in_whens = whens.flat_map(When::claims_read).map(ClaimName::whole);
-    let names: BTreeSet<ClaimName> = sets
-        .flat_map(|set| &set.0)
-        .map(|(name, _)| name.clone())
-        .chain(in_whens)
-        .collect();
-    names.into_iter().collect()
+    let mut names: Vec<ClaimName> = Vec::new();
+    let mut add = |name: &ClaimName| {
+        if let Err(place) = names.binary_search(name) {
+            names.insert(place, name.clone());
+        }
+    };
+    sets.flat_map(|set| &set.0).for_each(|(name, _)| add(name));
+    in_whens.for_each(|name| add(&name));
+    names
 }
 
 /// Prefixes under which gateways and upstreams have headers of their own.
@@ -382,9 +329,18 @@ const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-fn digest(canonical: &str) -> String {
-    format!(
-        "sha256:{}",
-        hex(&hmac_sha256::Hash::hash(canonical.as_bytes()))
-    )
+/// The digest of the canonical form.
+fn digest(document: &Value) -> String {
+    struct Hasher(hmac_sha256::Hash);
+
+    impl fmt::Write for Hasher {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0.update(text);
+            Ok(())
+        }
+    }
+
+    let mut hasher = Hasher(hmac_sha256::Hash::new());
+    json::canonical(document, &mut hasher);
+    format!("sha256:{}", hex(&hasher.0.finalize()))
 }

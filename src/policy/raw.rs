@@ -1,9 +1,13 @@
 //! The configuration as it is written, before any of it was checked for meaning.
 
 mod limits;
+mod read;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub(super) use limits::{RawEnforcer, RawFailedVerifications, RawLimit, RawTier};
+pub(super) use read::read;
 pub(super) use state::{RawCache, RawReplay, RawRevocations, RawSize, RawUnavailable};
 
 use super::schedule::RawWindow;
@@ -125,7 +129,8 @@ pub(super) struct RawIssuer {
     /// Conditions that every token of this issuer must meet before any allow rule can match, as in
     /// [rules](#roles-and-rules). Deny rules match all the same.
     #[serde(default, deserialize_with = "present")]
-    pub(super) claims: Option<BTreeMap<String, RawClaimRule>>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, RawClaimRule>"))]
+    pub(super) claims: Option<RawClaims>,
     /// Which claim tells each part of who the job is: `organization`, `pipeline`, `build`, `branch`,
     /// `commit`, `job`, `step`, `agent`. What is left out stays the preset's.
     ///
@@ -261,7 +266,8 @@ pub(super) struct RawRole {
     /// Claims by their whole names, in which dots, slashes and colons are part of a name. A name that begins
     /// with `/` is a JSON Pointer to what stands within a claim.
     #[serde(default, deserialize_with = "present")]
-    pub(super) claims: Option<BTreeMap<String, RawClaimRule>>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, RawClaimRule>"))]
+    pub(super) claims: Option<RawClaims>,
 }
 
 /// A rule: all of its conditions must hold.
@@ -306,7 +312,8 @@ pub(super) struct RawRule {
     pub(super) paths: Option<Vec<String>>,
     /// All of these must hold.
     #[serde(default)]
-    pub(super) claims: BTreeMap<String, RawClaimRule>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, RawClaimRule>"))]
+    pub(super) claims: RawClaims,
     /// A [CEL expression](#when) that must be true.
     #[serde(default, deserialize_with = "present")]
     pub(super) when: Option<String>,
@@ -477,6 +484,35 @@ fn present_list<'de, D: Deserializer<'de>>(
     }
 
     deserializer.deserialize_any(ListVisitor).map(Some)
+}
+
+/// What is asked of claims by their names, sorted by those: a map of which large policies have very many.
+#[derive(Debug, Default)]
+pub(super) struct RawClaims(pub(super) Vec<(String, RawClaimRule)>);
+
+impl<'de> Deserialize<'de> for RawClaims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ClaimsVisitor;
+
+        impl<'de> Visitor<'de> for ClaimsVisitor {
+            type Value = RawClaims;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawClaims, A::Error> {
+                let mut claims = Vec::with_capacity(map.size_hint().unwrap_or_default().min(32));
+                while let Some((name, rule)) = map.next_entry::<String, RawClaimRule>()? {
+                    let place = claims.partition_point(|(before, _)| *before < name);
+                    claims.insert(place, (name, rule));
+                }
+                Ok(RawClaims(claims))
+            }
+        }
+
+        deserializer.deserialize_map(ClaimsVisitor)
+    }
 }
 
 /// What is asked of one claim: a scalar (short for `equals`), or matchers that must all hold.

@@ -2,6 +2,7 @@
 
 use super::date;
 use crate::policy::Issuer;
+use crate::sort::sort_by;
 use crate::time::UnixTime;
 use crate::token::{Digest, Marks, scalar_text};
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Hex};
@@ -161,7 +162,7 @@ fn claims(value: &Value) -> Result<Vec<(String, String)>, EntryError> {
         ));
     }
     let mut claims = sorted(members)?;
-    claims.sort_unstable();
+    sort_by(&mut claims, |a, b| a < b);
     Ok(claims)
 }
 

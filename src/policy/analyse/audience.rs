@@ -32,15 +32,10 @@ pub(super) fn find(analysis: &mut Analysis<'_>) {
             continue;
         }
         let rules = listed(confused.iter().map(|rule| rule.id.as_str()));
-        analysis.note(
-            "audience-shared",
-            format!("issuers[{later}].audience"),
-            format!(
+        analysis.note("audience-shared", &format_args!("issuers[{later}].audience"), &format_args!(
                 "{audience:?} is also the audience of issuers[{earlier}], {}, so it does not tell tokens of the two apart, and neither do rules that can be met by both: {rules}",
                 other.issuer
-            ),
-            "say in such rules by issuer whose tokens they are for, if not for both",
-        );
+            ), &"say in such rules by issuer whose tokens they are for, if not for both");
     }
 }
 

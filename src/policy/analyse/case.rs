@@ -5,6 +5,7 @@ use super::provider::Provider;
 use crate::policy::claim_name::ClaimName;
 use crate::policy::compiled::{ClaimSet, Effect, Policy, Role, Rule};
 use crate::policy::matcher::ClaimTest;
+use std::fmt::{self, Display};
 
 /// The most ways to have a role, and ways to meet a rule, that are told apart.
 const MAX_WAYS: usize = 64;
@@ -25,13 +26,13 @@ pub(super) enum Place<'p> {
 
 impl Place<'_> {
     /// The path of what has this place.
-    pub(super) fn path(self) -> String {
-        match self {
-            Self::Issuer(place) => format!("issuers[{place}]"),
-            Self::Rule(place) => format!("rules[{place}]"),
-            Self::Role(name, None) => format!("roles.{name}"),
-            Self::Role(name, Some(set)) => format!("roles.{name}[{set}]"),
-        }
+    pub(super) fn path(self) -> impl Display {
+        fmt::from_fn(move |f| match self {
+            Self::Issuer(place) => write!(f, "issuers[{place}]"),
+            Self::Rule(place) => write!(f, "rules[{place}]"),
+            Self::Role(name, None) => write!(f, "roles.{name}"),
+            Self::Role(name, Some(set)) => write!(f, "roles.{name}[{set}]"),
+        })
     }
 }
 
@@ -44,8 +45,8 @@ pub(super) struct Test<'p> {
 }
 
 impl Test<'_> {
-    pub(super) fn path(&self) -> String {
-        format!("{}.claims.{}", self.place.path(), self.name)
+    pub(super) fn path(&self) -> impl Display {
+        fmt::from_fn(|f| write!(f, "{}.claims.{}", self.place.path(), self.name))
     }
 }
 

@@ -20,11 +20,11 @@ pub(super) fn rule(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>])
     let own = Place::Rule(rule.place);
     let of_claim = || case.tests.iter().filter(|test| test.name == name);
     let path = match of_claim().find(|test| test.place == own) {
-        Some(test) => test.path(),
+        Some(test) => test.path().to_string(),
         None if of_claim().any(|test| matches!(test.place, Place::Role(..))) => {
             format!("{}.roles", own.path())
         }
-        None => own.path(),
+        None => own.path().to_string(),
     };
     let others = match cases.len() {
         0 | 1 => "",
@@ -36,7 +36,7 @@ pub(super) fn rule(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>])
         Effect::Allow => "change one of these conditions, or take the rule out",
         Effect::Deny => "change one of these conditions: so far the rule denies nothing",
     };
-    analysis.warn("rule-never-matches", path, message, fix);
+    analysis.warn("rule-never-matches", &path, &message, &fix);
 }
 
 /// Roles no token can have, and claim sets that none can meet.
@@ -77,13 +77,13 @@ pub(super) fn role(analysis: &mut Analysis<'_>, place: usize) {
             .any(|test| test.place == of_set && test.name == name)
         {
             true => format!("{path}.{name}"),
-            false => of_set.path(),
+            false => of_set.path().to_string(),
         };
         analysis.warn(
             "role-never-held",
-            path,
-            message,
-            "change one of these conditions, or take the claim set out",
+            &path,
+            &message,
+            &"change one of these conditions, or take the claim set out",
         );
     }
 }
@@ -102,13 +102,13 @@ pub(super) fn issuers(analysis: &mut Analysis<'_>) {
         if let Some(name) = case.contradiction() {
             analysis.warn(
                 "issuer-never-passes",
-                format!("issuers[{place}].claims.{name}"),
-                format!(
+                &format_args!("issuers[{place}].claims.{name}"),
+                &format_args!(
                     "no token of {} can pass any allow rule: {}",
                     issuer.issuer,
                     asked(&case, name)
                 ),
-                "change one of these conditions",
+                &"change one of these conditions",
             );
         }
     }

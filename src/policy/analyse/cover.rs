@@ -70,27 +70,12 @@ fn report(analysis: &mut Analysis<'_>, rule: &Rule, wide: &Rule, effects: Effect
                 Effect::Allow => "lets through",
                 Effect::Deny => "denies",
             };
-            analysis.warn(
-                "rule-swallowed",
-                path,
-                format!("whatever it {what}, the rule {by} {what} too"),
-                "take it out, or narrow the other rule",
-            );
+            analysis.warn("rule-swallowed", &path, &format_args!("whatever it {what}, the rule {by} {what} too"), &"take it out, or narrow the other rule");
         }
-        Effects::OnceDefeated => analysis.warn(
-            "once-defeated",
-            path,
-            format!(
+        Effects::OnceDefeated => analysis.warn("once-defeated", &path, &format_args!(
                 "it lets each token through once, and the rule {by} lets the same requests through as often as they come"
-            ),
-            "give the other rule replay: once too, or narrow it",
-        ),
-        Effects::AlwaysDenied => analysis.warn(
-            "allow-always-denied",
-            path,
-            format!("whatever it lets through, the rule {by} denies, and a deny always wins"),
-            "take it out, or narrow the other rule",
-        ),
+            ), &"give the other rule replay: once too, or narrow it"),
+        Effects::AlwaysDenied => analysis.warn("allow-always-denied", &path, &format_args!("whatever it lets through, the rule {by} denies, and a deny always wins"), &"take it out, or narrow the other rule"),
     }
 }
 

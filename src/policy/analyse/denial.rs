@@ -24,15 +24,10 @@ fn on_request(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>]) {
         for test in &case.tests {
             let name = test.name.as_str();
             if provider.is_on_request(name) && is_allowed_without(analysis, rule, case, name) {
-                analysis.warn(
-                    "deny-evadable",
-                    test.path(),
-                    format!(
+                analysis.warn("deny-evadable", &test.path(), &format_args!(
                         "{} issues {name} only to jobs that ask for it, and the rule {:?} denies nothing without it: a job that does not ask gets around the rule",
                         provider.name, rule.id
-                    ),
-                    format!("ask for {name} in the allow rules too, so that no job passes without it"),
-                );
+                    ), &format_args!("ask for {name} in the allow rules too, so that no job passes without it"));
             }
         }
     }
@@ -90,15 +85,10 @@ fn when(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>]) {
             .claims_read()
             .find(|name| provider.may_lack(name) && !is_asked_for(name));
         if let Some(name) = missing {
-            analysis.note(
-                "deny-when-unknown",
-                format!("rules[{}].when", rule.place),
-                format!(
+            analysis.note("deny-when-unknown", &format_args!("rules[{}].when", rule.place), &format_args!(
                     "tokens of {} can be without {name}; then the expression has no value, and the rule denies",
                     provider.name
-                ),
-                format!("if that is not meant, begin it with has(claims.{name}) &&"),
-            );
+                ), &format_args!("if that is not meant, begin it with has(claims.{name}) &&"));
             return;
         }
     }

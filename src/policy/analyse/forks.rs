@@ -36,9 +36,9 @@ pub(super) fn find(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>])
             analysis.add(
                 found.severity,
                 "forks-not-excluded",
-                test.path(),
-                found.message.into(),
-                found.fix.into(),
+                &test.path(),
+                &found.message,
+                &found.fix,
             );
         }
     }

@@ -3,6 +3,7 @@
 use super::case::Case;
 use crate::policy::compiled::{Policy, Rule};
 use crate::policy::glob::PathGlob;
+use crate::sort::sort_by;
 use std::collections::BinaryHeap;
 
 /// Rules by something that whatever they take in must have too.
@@ -112,7 +113,7 @@ impl Index {
                 }
             }
         }
-        found.sort_unstable();
+        sort_by(&mut found, |a, b| a < b);
         found.dedup();
         found
     }

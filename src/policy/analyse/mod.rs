@@ -14,6 +14,7 @@ mod contradiction;
 mod cover;
 mod denial;
 mod forks;
+mod gather;
 mod index;
 mod mutable;
 mod provider;
@@ -29,9 +30,9 @@ mod wildcard;
 use super::compiled::{Policy, Rule};
 use budget::Budget;
 use case::{Case, Ways};
+use gather::Gathered;
 use index::Index;
-use std::collections::BinaryHeap;
-use std::fmt;
+use std::fmt::{self, Display};
 
 /// Something about a policy that its author should look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,12 +98,19 @@ impl Policy {
     /// nanoseconds each). Where that does not do, a note says so.
     #[must_use]
     pub fn findings_within(&self, steps: u64) -> Vec<Finding> {
+        self.first_findings(steps, usize::MAX).1
+    }
+
+    /// As [`Self::findings_within`], and of the notes and the warnings only so many each, the first by path; before
+    /// them how many there are of both.
+    #[must_use]
+    pub fn first_findings(&self, steps: u64, most: usize) -> (usize, Vec<Finding>) {
         let mut analysis = Analysis {
             policy: self,
             ways: Ways::new(self),
             index: Index::new(self),
             budget: Budget::new(steps),
-            findings: Vec::new(),
+            findings: Gathered::new(most),
         };
         contradiction::issuers(&mut analysis);
         for rule in &self.rules {
@@ -116,13 +124,12 @@ impl Policy {
         if analysis.budget.is_used_up() {
             analysis.note(
                 "not-compared",
-                "rules".into(),
-                "there are too many rules to compare all of them with each other when the policy is loaded"
-                    .into(),
-                "run `jobgate check` on the policy, which compares them all",
+                &"rules",
+                &"there are too many rules to compare all of them with each other when the policy is loaded",
+                &"run `jobgate check` on the policy, which compares them all",
             );
         }
-        analysis.sorted()
+        analysis.findings.finish()
     }
 }
 
@@ -132,7 +139,7 @@ struct Analysis<'p> {
     ways: Ways<'p>,
     index: Index,
     budget: Budget,
-    findings: Vec<Finding>,
+    findings: Gathered,
 }
 
 impl<'p> Analysis<'p> {
@@ -168,63 +175,36 @@ impl<'p> Analysis<'p> {
         self.budget.take(steps)
     }
 
-    fn warn(&mut self, code: &'static str, path: String, message: String, fix: impl Into<String>) {
-        self.add(Severity::Warning, code, path, message, fix.into());
+    fn warn(
+        &mut self,
+        code: &'static str,
+        path: &dyn Display,
+        message: &dyn Display,
+        fix: &dyn Display,
+    ) {
+        self.add(Severity::Warning, code, path, message, fix);
     }
 
-    fn note(&mut self, code: &'static str, path: String, message: String, fix: impl Into<String>) {
-        self.add(Severity::Note, code, path, message, fix.into());
+    fn note(
+        &mut self,
+        code: &'static str,
+        path: &dyn Display,
+        message: &dyn Display,
+        fix: &dyn Display,
+    ) {
+        self.add(Severity::Note, code, path, message, fix);
     }
 
     fn add(
         &mut self,
         severity: Severity,
         code: &'static str,
-        path: String,
-        message: String,
-        fix: String,
+        path: &dyn Display,
+        message: &dyn Display,
+        fix: &dyn Display,
     ) {
-        self.findings.push(Finding {
-            severity,
-            code,
-            path,
-            message,
-            fix,
-        });
+        self.findings.add(severity, code, path, message, fix);
     }
-
-    /// By path, with numbers in their own order; at one place each kind once, that of the first rule by id.
-    fn sorted(self) -> Vec<Finding> {
-        let key =
-            |(nth, finding): (usize, &Finding)| (numbers_padded(&finding.path), finding.code, nth);
-        // A heap is sorted by far less code than a list.
-        let order: BinaryHeap<_> = self.findings.iter().enumerate().map(key).collect();
-        let mut order = order.into_sorted_vec();
-        order.dedup_by(|(path, code, _), (kept, of, _)| (path, code) == (kept, of));
-        let mut findings: Vec<_> = self.findings.into_iter().map(Some).collect();
-        let places = order.into_iter().map(|(_, _, nth)| nth);
-        places
-            .filter_map(|nth| findings.get_mut(nth).and_then(Option::take))
-            .collect()
-    }
-}
-
-/// A path in which numbers sort as numbers do.
-fn numbers_padded(path: &str) -> String {
-    let mut padded = String::with_capacity(path.len());
-    let mut digits = String::new();
-    for character in path.chars() {
-        if character.is_ascii_digit() {
-            digits.push(character);
-            continue;
-        }
-        if !digits.is_empty() {
-            padded.push_str(&format!("{digits:0>8}"));
-            digits.clear();
-        }
-        padded.push(character);
-    }
-    padded + &digits
 }
 
 /// A list of names for a message, of which the first few are told.

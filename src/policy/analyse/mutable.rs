@@ -31,9 +31,11 @@ pub(super) fn find(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>])
             };
             analysis.note(
                 "mutable-claim",
-                test.path(),
-                format!("what {name} names can be renamed, and the name then be taken by another"),
-                format!("where that matters, pin {id} in its place or beside it{on_request}"),
+                &test.path(),
+                &format_args!(
+                    "what {name} names can be renamed, and the name then be taken by another"
+                ),
+                &format_args!("where that matters, pin {id} in its place or beside it{on_request}"),
             );
         }
     }

@@ -25,13 +25,7 @@ pub(super) fn find(analysis: &mut Analysis<'_>) {
         let mut expressions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
         let is_named = expressions.any(|when| when.source().contains(&role.name));
         if !is_named {
-            analysis.note(
-                "role-unused",
-                format!("roles.{}", role.name),
-                "nothing in the policy asks for this role; the upstream is told of it all the same"
-                    .into(),
-                "take it out, unless the upstream goes by it",
-            );
+            analysis.note("role-unused", &format_args!("roles.{}", role.name), &"nothing in the policy asks for this role; the upstream is told of it all the same", &"take it out, unless the upstream goes by it");
         }
     }
 }

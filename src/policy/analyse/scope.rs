@@ -29,9 +29,9 @@ pub(super) fn find(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>])
         };
         analysis.note(
             "rule-allows-all",
-            format!("rules[{}]", rule.place),
-            format!("every job {whose} may send every request that reaches the gate"),
-            "where that is too much, name paths and methods, or ask for more of the job",
+            &format_args!("rules[{}]", rule.place),
+            &format_args!("every job {whose} may send every request that reaches the gate"),
+            &"where that is too much, name paths and methods, or ask for more of the job",
         );
     }
 }

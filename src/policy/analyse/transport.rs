@@ -12,14 +12,9 @@ pub(super) fn find(analysis: &mut Analysis<'_>) {
             JwksLocation::Discovery { configuration, .. } => configuration,
         });
         if let Some(uri) = uri.filter(|uri| is_open(uri)) {
-            analysis.warn(
-                "fetched-over-http",
-                format!("issuers[{place}].jwks.uri"),
-                format!(
+            analysis.warn("fetched-over-http", &format_args!("issuers[{place}].jwks.uri"), &format_args!(
                     "keys are fetched from {uri} and nothing proves them: whoever can answer in that server's place can sign tokens for every job"
-                ),
-                "use https, or go through a sidecar on the gateway's own host",
-            );
+                ), &"use https, or go through a sidecar on the gateway's own host");
         }
     }
     let revocations = policy.revocations.source.as_ref();
@@ -27,14 +22,9 @@ pub(super) fn find(analysis: &mut Analysis<'_>) {
         .map(|source| &source.uri)
         .filter(|uri| is_open(uri))
     {
-        analysis.warn(
-            "fetched-over-http",
-            "revocations.uri".into(),
-            format!(
+        analysis.warn("fetched-over-http", &"revocations.uri", &format_args!(
                 "revocations are fetched from {uri} and nothing proves them: whoever can answer in that server's place can leave some out"
-            ),
-            "use https, or go through a sidecar on the gateway's own host",
-        );
+            ), &"use https, or go through a sidecar on the gateway's own host");
     }
 }
 

@@ -7,9 +7,9 @@ pub(super) fn mode(analysis: &mut Analysis<'_>) {
     if analysis.policy.mode == Mode::Shadow {
         analysis.note(
             "mode-shadow",
-            "mode".into(),
-            "the policy is on trial: what it refuses is recorded, and passes".into(),
-            "once the records show what they should, leave mode out",
+            &"mode",
+            &"the policy is on trial: what it refuses is recorded, and passes",
+            &"once the records show what they should, leave mode out",
         );
     }
 }
@@ -22,9 +22,9 @@ pub(super) fn rule(analysis: &mut Analysis<'_>, rule: &Rule) {
         };
         analysis.note(
             "rule-on-trial",
-            format!("rules[{}].shadow", rule.place),
-            format!("the rule is on trial: it is recorded, and {what}"),
-            "once the records show what they should, leave shadow out",
+            &format_args!("rules[{}].shadow", rule.place),
+            &format_args!("the rule is on trial: it is recorded, and {what}"),
+            &"once the records show what they should, leave shadow out",
         );
     }
 }

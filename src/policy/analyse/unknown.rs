@@ -54,11 +54,11 @@ fn check(analysis: &mut Analysis<'_>, test: &Test<'_>, issuers: &[&Issuer]) {
     };
     analysis.warn(
         "unknown-claim",
-        test.path(),
-        format!(
+        &test.path(),
+        &format_args!(
             "{name:?} is no claim that {} is known to issue, and one that is missing never matches",
             names.join(" or ")
         ),
-        fix,
+        &fix,
     );
 }

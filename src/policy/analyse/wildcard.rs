@@ -17,16 +17,11 @@ pub(super) fn find(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>])
         .flat_map(|case| &case.tests)
     {
         if let Some(glob) = open(test.test) {
-            analysis.warn(
-                "leading-wildcard",
-                format!("{}.matches", test.path()),
-                format!(
+            analysis.warn("leading-wildcard", &format_args!("{}.matches", test.path()), &format_args!(
                     "{:?} begins with a wildcard, so whoever can choose a {} can choose one that it covers",
                     glob.as_str(),
                     test.name
-                ),
-                "begin it with what only the right ones begin with, or list them with in",
-            );
+                ), &"begin it with what only the right ones begin with, or list them with in");
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::keys::KeySet;
 use crate::policy::compiled::{ClaimSet, Issuer};
 use crate::policy::identity::{Identity, IdentityField};
 use crate::policy::preset::{Hosted, Preset};
-use crate::policy::raw::{OneOrMany, RawClaimRule, RawIssuer};
+use crate::policy::raw::{OneOrMany, RawClaims, RawIssuer};
 use crate::token::Algorithm;
 use std::collections::BTreeMap;
 
@@ -165,8 +165,8 @@ impl Checker {
         Some(claims)
     }
 
-    fn required(&mut self, path: &str, raw: Option<BTreeMap<String, RawClaimRule>>) -> ClaimSet {
-        if raw.as_ref().is_some_and(BTreeMap::is_empty) {
+    fn required(&mut self, path: &str, raw: Option<RawClaims>) -> ClaimSet {
+        if raw.as_ref().is_some_and(|claims| claims.0.is_empty()) {
             self.error(path, "is empty; name a claim, or leave this out");
         }
         self.claims(path, raw.unwrap_or_default())

@@ -177,7 +177,7 @@ impl Checker {
     }
 
     fn tier(&mut self, path: &str, raw: RawTier, roles: &Roles) -> Option<Tier> {
-        if raw.roles.is_none() && raw.claims.is_empty() {
+        if raw.roles.is_none() && raw.claims.0.is_empty() {
             self.error(
                 path,
                 "is for every job; name roles or claims, or write its rate as the limit's",

@@ -1,8 +1,9 @@
 //! Roles, which may include others.
 
-use super::Checker;
+use super::{At, Checker};
 use crate::policy::compiled::{Role, RoleSet};
 use crate::policy::raw::{OneOrMany, RawRole};
+use crate::sort::sort_by;
 use std::collections::{BTreeMap, HashMap};
 
 /// The roles of a policy.
@@ -30,20 +31,17 @@ impl Checker {
             ..Roles::default()
         };
         for (name, sets) in raw {
-            let path = format!("roles.{name}");
-            self.name(&path, &name);
+            let roles = At::from("roles");
+            let path = roles.member(&name);
+            self.name(path, &name);
             if sets.items.is_empty() {
-                self.error(&path, "has no claim set, so no job ever has it");
+                self.error(path, "has no claim set, so no job ever has it");
             }
             let mut any_of = Vec::new();
             for (nth, set) in sets.items.into_iter().enumerate() {
-                let path = if sets.is_list {
-                    format!("{path}[{nth}]")
-                } else {
-                    path.clone()
-                };
+                let path = if sets.is_list { path.item(nth) } else { path };
                 let place = sets.is_list.then_some(nth);
-                any_of.push(self.role_set(&path, place, set, &all));
+                any_of.push(self.role_set(path, place, set, &all));
             }
             all.roles.push(Role { name, any_of });
         }
@@ -51,35 +49,47 @@ impl Checker {
         all
     }
 
-    fn role_set(&mut self, path: &str, place: Option<usize>, raw: RawRole, all: &Roles) -> RoleSet {
+    fn role_set(
+        &mut self,
+        path: At<'_>,
+        place: Option<usize>,
+        raw: RawRole,
+        all: &Roles,
+    ) -> RoleSet {
         let has_roles = raw.roles.is_some();
-        let names = self.non_empty(&format!("{path}.roles"), raw.roles);
-        let roles = self.role_places(&format!("{path}.roles"), &names, all);
+        let names = self.non_empty(path.member("roles"), raw.roles);
+        let roles = self.role_places(path.member("roles"), &names, all);
         let claims = raw.claims.unwrap_or_default();
-        if claims.is_empty() && !has_roles {
+        if claims.0.is_empty() && !has_roles {
             self.error(
-                format!("{path}.claims"),
+                path.member("claims"),
                 "is empty, so every job would have the role; name a claim, or a role that it includes",
             );
         }
         RoleSet {
             place,
             roles,
-            claims: self.claims(&format!("{path}.claims"), claims),
+            claims: self.claims(path.member("claims"), claims),
         }
     }
 
     /// The places of roles that are named.
-    pub(super) fn role_places(&mut self, path: &str, names: &[String], all: &Roles) -> Vec<usize> {
+    pub(super) fn role_places<'a>(
+        &mut self,
+        path: impl Into<At<'a>>,
+        names: &[String],
+        all: &Roles,
+    ) -> Vec<usize> {
+        let path = path.into();
         let mut places = Vec::new();
         for (nth, name) in names.iter().enumerate() {
             match all.places.get(name) {
                 Some(place) => places.push(*place),
                 None => {
                     let mut known: Vec<_> = all.places.keys().collect();
-                    known.sort();
+                    sort_by(&mut known, |a, b| a < b);
                     let message = format!("{name:?} is no role; there are {known:?}");
-                    self.error(format!("{path}[{nth}]"), message);
+                    self.error(path.item(nth), message);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Rules, and whether each rule pins its tenant.
 
-use super::Checker;
 use super::roles::Roles;
+use super::{At, Checker};
 use crate::policy::certificate::CertificateTest;
 use crate::policy::claim_name::ClaimName;
 use crate::policy::compiled::{ClaimSet, Effect, Issuer, Replay, Rule};
@@ -11,11 +11,12 @@ use crate::policy::matcher::ClaimTest;
 use crate::policy::pin::{is_pinned, pinned_roles};
 use crate::policy::preset::Hosted;
 use crate::policy::raw::{
-    OneOrMany, RawCertificate, RawClaimRule, RawEffect, RawReplay, RawRule, Scalar,
+    OneOrMany, RawCertificate, RawClaimRule, RawClaims, RawEffect, RawReplay, RawRule, Scalar,
 };
 use crate::policy::schedule::{RawWindow, Schedule};
 use crate::policy::when::When;
-use std::collections::{BTreeMap, HashSet};
+use crate::sort::sort_by;
+use std::collections::HashSet;
 
 impl Checker {
     /// The rules, sorted by id.
@@ -33,56 +34,56 @@ impl Checker {
             .map(|issuer| pinned_roles(&roles.roles, &roles.order, issuer))
             .collect();
         for (nth, raw) in raw.into_iter().enumerate() {
-            let path = format!("rules[{nth}]");
-            self.name(&format!("{path}.id"), &raw.id);
+            let list = At::from("rules");
+            let path = list.item(nth);
+            self.name(path.member("id"), &raw.id);
             if !ids.insert(raw.id.clone()) {
                 self.error(
-                    format!("{path}.id"),
+                    path.member("id"),
                     format!("{:?} is the id of two rules; ids are unique", raw.id),
                 );
             }
             let errors_before = self.errors.len();
-            let rule = self.rule(&path, nth, raw, roles, issuers);
+            let rule = self.rule(path, nth, raw, roles, issuers);
             // A rule with errors, or whose issuer or roles have some, may look unpinned only because of them.
             let is_sound = self.errors.len() == errors_before && roles.are_ordered();
             if let Some(issuers) = issuers.filter(|_| is_sound) {
-                self.require_pins(&path, &rule, &pinned, issuers);
+                self.require_pins(path, &rule, &pinned, issuers);
             }
             rules.push(rule);
         }
-        rules.sort_by(|a, b| a.id.cmp(&b.id));
-        rules
+        sorted_by_id(rules)
     }
 
     fn rule(
         &mut self,
-        path: &str,
+        path: At<'_>,
         place: usize,
         raw: RawRule,
         roles: &Roles,
         issuers: Option<&[Issuer]>,
     ) -> Rule {
-        let at = |field: &str| format!("{path}.{field}");
+        let at = |field| path.member(field);
         let of_issuers = match (raw.issuer, issuers) {
-            (Some(names), Some(issuers)) => self.rule_issuers(&at("issuer"), names, issuers),
+            (Some(names), Some(issuers)) => self.rule_issuers(at("issuer"), names, issuers),
             _ => Vec::new(),
         };
-        let names = self.non_empty(&at("roles"), raw.roles);
-        let places = self.role_places(&at("roles"), &names, roles);
-        let routes = self.non_empty(&at("routes"), raw.routes);
+        let names = self.non_empty(at("roles"), raw.roles);
+        let places = self.role_places(at("roles"), &names, roles);
+        let routes = self.non_empty(at("routes"), raw.routes);
         for (nth, name) in routes.iter().enumerate() {
             if name.is_empty() {
                 self.error(
-                    format!("{path}.routes[{nth}]"),
+                    at("routes").item(nth),
                     "is empty; write the name that the gateway gives to a route or service",
                 );
             }
         }
         let mut hosts = Vec::new();
-        for (nth, text) in self.non_empty(&at("hosts"), raw.hosts).iter().enumerate() {
-            hosts.extend(self.ok(&format!("{path}.hosts[{nth}]"), HostGlob::parse(text)));
+        for (nth, text) in self.non_empty(at("hosts"), raw.hosts).iter().enumerate() {
+            hosts.extend(self.ok(at("hosts").item(nth), HostGlob::parse(text)));
         }
-        let methods = self.non_empty(&at("methods"), raw.methods);
+        let methods = self.non_empty(at("methods"), raw.methods);
         for (nth, method) in methods.iter().enumerate() {
             if method.is_empty()
                 || !method
@@ -91,18 +92,18 @@ impl Checker {
             {
                 let message =
                     format!("{method:?} is no method; they are in upper case, like \"POST\"");
-                self.error(format!("{path}.methods[{nth}]"), message);
+                self.error(at("methods").item(nth), message);
             }
         }
         let mut paths = Vec::new();
-        for (nth, text) in self.non_empty(&at("paths"), raw.paths).iter().enumerate() {
-            paths.extend(self.ok(&format!("{path}.paths[{nth}]"), PathGlob::parse(text)));
+        for (nth, text) in self.non_empty(at("paths"), raw.paths).iter().enumerate() {
+            paths.extend(self.ok(at("paths").item(nth), PathGlob::parse(text)));
         }
         let effect = match raw.effect {
             RawEffect::Allow => Effect::Allow,
             RawEffect::Deny => Effect::Deny,
         };
-        let claims = self.claims(&at("claims"), raw.claims);
+        let claims = self.claims(at("claims"), raw.claims);
         let replay = match raw.replay {
             RawReplay::Allow => Replay::Allow,
             RawReplay::Once => Replay::Once,
@@ -115,7 +116,7 @@ impl Checker {
         }
         let when = raw
             .when
-            .and_then(|source| self.ok(&at("when"), When::compile(&source)));
+            .and_then(|source| self.ok(at("when"), When::compile(&source)));
         Rule {
             id: raw.id,
             place,
@@ -130,27 +131,27 @@ impl Checker {
             claims,
             schedule: raw
                 .schedule
-                .and_then(|windows| self.schedule(&at("schedule"), windows)),
+                .and_then(|windows| self.schedule(at("schedule"), windows)),
             when,
             certificate: raw
                 .client_certificate
-                .map(|raw| self.certificate(&at("client_certificate"), raw)),
+                .map(|raw| self.certificate(at("client_certificate"), raw)),
             replay,
         }
     }
 
-    fn schedule(&mut self, path: &str, raw: OneOrMany<RawWindow>) -> Option<Schedule> {
+    fn schedule(&mut self, path: At<'_>, raw: OneOrMany<RawWindow>) -> Option<Schedule> {
         Schedule::check(path, raw)
             .map_err(|errors| self.errors.extend(errors))
             .ok()
     }
 
-    fn certificate(&mut self, path: &str, raw: RawCertificate) -> CertificateTest {
+    fn certificate(&mut self, path: At<'_>, raw: RawCertificate) -> CertificateTest {
         let mut globs = |member: &str, raw: Option<OneOrMany<String>>| {
-            let path = format!("{path}.{member}");
-            let texts = self.non_empty(&path, raw.map(|globs| globs.items));
+            let path = path.member(member);
+            let texts = self.non_empty(path, raw.map(|globs| globs.items));
             let globs = texts.iter().map(|text| ClaimGlob::parse(text));
-            globs.filter_map(|glob| self.ok(&path, glob)).collect()
+            globs.filter_map(|glob| self.ok(path, glob)).collect()
         };
         CertificateTest {
             subject: globs("subject", raw.subject),
@@ -162,7 +163,7 @@ impl Checker {
     /// The places of the issuers that a rule names, each by its `iss` or by its preset.
     fn rule_issuers(
         &mut self,
-        path: &str,
+        path: At<'_>,
         names: OneOrMany<String>,
         issuers: &[Issuer],
     ) -> Vec<usize> {
@@ -173,11 +174,7 @@ impl Checker {
             .into_iter()
             .enumerate()
         {
-            let path = if is_list {
-                format!("{path}[{nth}]")
-            } else {
-                path.into()
-            };
+            let path = if is_list { path.item(nth) } else { path };
             let named: Vec<_> = (0..)
                 .zip(issuers)
                 .filter(|(_, issuer)| issuer.issuer == name || issuer.preset == Some(&*name))
@@ -205,17 +202,27 @@ impl Checker {
     }
 
     /// A list that, where it is written, must not be empty: is an empty one "any" or "none"?
-    pub(super) fn non_empty(&mut self, path: &str, list: Option<Vec<String>>) -> Vec<String> {
+    pub(super) fn non_empty<'a>(
+        &mut self,
+        path: impl Into<At<'a>>,
+        list: Option<Vec<String>>,
+    ) -> Vec<String> {
         if list.as_ref().is_some_and(Vec::is_empty) {
             self.error(
-                path,
+                path.into(),
                 "is empty, which matches nothing; name one, or leave the list out for any",
             );
         }
         list.unwrap_or_default()
     }
 
-    fn require_pins(&mut self, path: &str, rule: &Rule, pinned: &[Vec<bool>], issuers: &[Issuer]) {
+    fn require_pins(
+        &mut self,
+        path: At<'_>,
+        rule: &Rule,
+        pinned: &[Vec<bool>],
+        issuers: &[Issuer],
+    ) {
         for ((place, issuer), pinned) in issuers.iter().enumerate().zip(pinned) {
             if !is_pinned(rule, pinned, place, issuer) {
                 // Of a shared issuer pins cannot be waived.
@@ -233,20 +240,21 @@ impl Checker {
         }
     }
 
-    pub(super) fn claims(&mut self, path: &str, raw: BTreeMap<String, RawClaimRule>) -> ClaimSet {
-        let mut tests = Vec::new();
-        for (name, raw) in raw {
-            let path = format!("{path}.{name}");
-            let test = self.claim(&path, raw);
+    pub(super) fn claims<'a>(&mut self, path: impl Into<At<'a>>, raw: RawClaims) -> ClaimSet {
+        let path = path.into();
+        let mut tests = Vec::with_capacity(raw.0.len());
+        for (name, raw) in raw.0 {
+            let path = path.member(&name);
+            let test = self.claim(path, raw);
             tests.extend(
-                self.ok(&path, ClaimName::parse(&name))
+                self.ok(path, ClaimName::parse(&name))
                     .map(|name| (name, test)),
             );
         }
         ClaimSet(tests)
     }
 
-    fn claim(&mut self, path: &str, raw: RawClaimRule) -> ClaimTest {
+    fn claim(&mut self, path: At<'_>, raw: RawClaimRule) -> ClaimTest {
         let texts = |list: Vec<Scalar>| list.into_iter().map(|scalar| scalar.0).collect::<Vec<_>>();
         let lists_nothing = [
             ("in", raw.one_of.as_ref().is_some_and(Vec::is_empty)),
@@ -259,17 +267,14 @@ impl Checker {
             ),
         ];
         for (name, _) in lists_nothing.into_iter().filter(|(_, empty)| *empty) {
-            self.error(
-                format!("{path}.{name}"),
-                "is empty; list at least one value",
-            );
+            self.error(path.member(name), "is empty; list at least one value");
         }
         let matches = raw.matches.map(|globs| {
-            let path = format!("{path}.matches");
+            let path = path.member("matches");
             globs
                 .items
                 .iter()
-                .filter_map(|text| self.ok(&path, ClaimGlob::parse(text)))
+                .filter_map(|text| self.ok(path, ClaimGlob::parse(text)))
                 .collect()
         });
         let test = ClaimTest {
@@ -284,4 +289,16 @@ impl Checker {
         }
         test
     }
+}
+
+fn sorted_by_id(rules: Vec<Rule>) -> Vec<Rule> {
+    // Rules are too large to be moved as often as sorting does.
+    let mut order: Vec<(&str, usize)> = rules.iter().map(|rule| &*rule.id).zip(0..).collect();
+    sort_by(&mut order, |a, b| a < b);
+    let order: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
+    let mut rules: Vec<Option<Rule>> = rules.into_iter().map(Some).collect();
+    let sorted = order
+        .into_iter()
+        .filter_map(|place| rules.get_mut(place).and_then(Option::take));
+    sorted.collect()
 }

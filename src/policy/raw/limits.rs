@@ -1,9 +1,12 @@
 //! Rate limits, as the configuration writes them.
 
-use super::{RawClaimRule, RawUnavailable, present};
+#[cfg(feature = "schema")]
+use super::RawClaimRule;
+use super::{RawClaims, RawUnavailable, present};
 #[cfg(feature = "schema")]
 use crate::policy::schema;
 use serde::Deserialize;
+#[cfg(feature = "schema")]
 use std::collections::BTreeMap;
 
 /// How often jobs are let through.
@@ -66,7 +69,8 @@ pub(in crate::policy) struct RawTier {
     pub(in crate::policy) roles: Option<Vec<String>>,
     /// All of these must hold.
     #[serde(default)]
-    pub(in crate::policy) claims: BTreeMap<String, RawClaimRule>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, RawClaimRule>"))]
+    pub(in crate::policy) claims: RawClaims,
     /// As the limit's.
     #[cfg_attr(feature = "schema", schemars(with = "schema::RateText"))]
     pub(in crate::policy) rate: String,

@@ -11,7 +11,7 @@ mod zone;
 
 pub(super) use raw::RawWindow;
 
-use super::check::ConfigError;
+use super::check::{At, ConfigError};
 use super::raw::OneOrMany;
 use crate::time::UnixTime;
 use std::fmt;
@@ -29,7 +29,7 @@ impl Schedule {
     /// # Errors
     /// All that is wrong with it; never empty.
     #[inline(never)] // Inlined into the check of rules it is larger by 3 KB.
-    pub(super) fn check(path: &str, raw: OneOrMany<RawWindow>) -> Result<Self, Vec<ConfigError>> {
+    pub(super) fn check(path: At<'_>, raw: OneOrMany<RawWindow>) -> Result<Self, Vec<ConfigError>> {
         let mut errors = Vec::new();
         let mut windows = Vec::new();
         if raw.items.is_empty() {
@@ -41,12 +41,8 @@ impl Schedule {
             });
         }
         for (nth, window) in raw.items.into_iter().enumerate() {
-            let path = if raw.is_list {
-                format!("{path}[{nth}]")
-            } else {
-                path.to_owned()
-            };
-            windows.extend(Window::check(&path, window.0, &mut errors));
+            let path = if raw.is_list { path.item(nth) } else { path };
+            windows.extend(Window::check(path, window.0, &mut errors));
         }
         if errors.is_empty() {
             Ok(Self { windows })

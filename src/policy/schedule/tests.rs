@@ -1,6 +1,6 @@
 use super::zone::{Local, ZONES, Zone, names};
 use super::{RawWindow, Schedule};
-use crate::policy::raw::OneOrMany;
+use crate::policy::raw::{OneOrMany, read};
 use crate::time::UnixTime;
 use jiff::civil::{self, Date, DateTime, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -15,9 +15,14 @@ const BEGIN: i64 = 1_735_689_600;
 
 /// What is wrong with `schedule`, each with its place; or the schedule.
 fn check(schedule: Value) -> Result<Schedule, Vec<String>> {
-    let raw: OneOrMany<RawWindow> = serde_path_to_error::deserialize(schedule)
-        .map_err(|error| vec![format!("schedule.{}: {}", error.path(), error.inner())])?;
-    Schedule::check("schedule", raw)
+    let raw: OneOrMany<RawWindow> = read(schedule).map_err(|error| {
+        let path = match error.path() {
+            root if root.is_empty() => ".".into(),
+            path => path,
+        };
+        vec![format!("schedule.{path}: {error}")]
+    })?;
+    Schedule::check("schedule".into(), raw)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 

@@ -7,7 +7,7 @@
 use super::raw::{RawDates, RawMembers};
 use super::zone::{Local, Zone};
 use crate::calendar::{Day, Weekday, numbers};
-use crate::policy::check::ConfigError;
+use crate::policy::check::{At, ConfigError};
 use crate::time::UnixTime;
 use std::fmt;
 
@@ -36,7 +36,7 @@ pub(super) struct Window {
 impl Window {
     /// Checks what is written at `path`; nothing after having reported why.
     pub(super) fn check(
-        path: &str,
+        path: At<'_>,
         raw: RawMembers,
         errors: &mut Vec<ConfigError>,
     ) -> Option<Self> {
@@ -129,7 +129,7 @@ impl fmt::Display for Window {
 
 /// Where errors of one window go.
 struct Report<'a> {
-    path: &'a str,
+    path: At<'a>,
     errors: &'a mut Vec<ConfigError>,
 }
 
