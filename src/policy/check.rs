@@ -385,6 +385,6 @@ const fn secs(secs: u64) -> Duration {
 fn digest(canonical: &str) -> String {
     format!(
         "sha256:{}",
-        hex(&hmac_sha256::Hash::hash(canonical.as_bytes()))
+        hex(&crate::sha256::Hash::hash(canonical.as_bytes()))
     )
 }

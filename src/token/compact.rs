@@ -1,7 +1,7 @@
 //! A compact token's text, and its digests.
 
 use super::Digest;
-use hmac_sha256::Hash;
+use crate::sha256::Hash;
 use std::cell::OnceCell;
 
 /// A compact token as it was sent, which is hashed once at most however many ask.
