@@ -8,6 +8,7 @@ use super::multiples::Multiples;
 use p256::elliptic_curve::ops::{Invert, Reduce};
 use p256::elliptic_curve::point::AffineCoordinates;
 use sha2::{Digest, Sha256, Sha384};
+use std::sync::Arc;
 
 /// The byte before an uncompressed point (SEC 1, section 2.3.3).
 const UNCOMPRESSED: u8 = 4;
@@ -16,7 +17,7 @@ macro_rules! ecdsa_key {
     ($(#[$doc:meta])* $name:ident, $curve:ident, $bytes:literal, $hash:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub(in crate::keys) struct $name(Multiples<$curve::ProjectivePoint, $bytes>);
+        pub(in crate::keys) struct $name(Arc<Multiples<$curve::ProjectivePoint, $bytes>>);
 
         impl $name {
             /// A key from its big-endian coordinates, both of the field's full length (RFC 7518,
@@ -26,7 +27,7 @@ macro_rules! ecdsa_key {
                     return Err("its coordinates do not have the curve's length");
                 }
                 $curve::PublicKey::from_sec1_bytes(&[&[UNCOMPRESSED], x, y].concat())
-                    .map(|key| Self(Multiples::new(key.to_projective())))
+                    .map(|key| Self(Arc::new(Multiples::new(key.to_projective()))))
                     .map_err(|_| "its point does not lie on its curve")
             }
 
@@ -64,3 +65,18 @@ ecdsa_key!(
     /// A key on P-384, for ES384.
     P384Key, p384, 48, Sha384
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use p256::elliptic_curve::sec1::ToSec1Point;
+
+    #[test]
+    fn what_a_clone_computes_is_kept() {
+        let point = p256::AffinePoint::GENERATOR.to_sec1_point(false);
+        let (x, y) = point.as_bytes()[1..].split_at(32);
+        let key = P256Key::new(x, y).unwrap();
+        assert!(!key.clone().verifies(b"", &[1; 64]));
+        assert!(key.0.is_computed());
+    }
+}

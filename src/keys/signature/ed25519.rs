@@ -8,12 +8,13 @@ use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use curve25519_dalek::scalar::Scalar;
 use sha2::{Digest, Sha512};
+use std::sync::Arc;
 
 /// An Ed25519 public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::keys) struct Ed25519Key {
     bytes: [u8; 32],
-    negated: Multiples<EdwardsPoint, 32>,
+    negated: Arc<Multiples<EdwardsPoint, 32>>,
 }
 
 impl Ed25519Key {
@@ -28,7 +29,7 @@ impl Ed25519Key {
             .filter(|point| point.compress().0 == bytes && !point.is_small_order())
             .map(|point| Self {
                 bytes,
-                negated: Multiples::new(-point),
+                negated: Arc::new(Multiples::new(-point)),
             })
             .ok_or("its x is not the canonical encoding of a point, or one of small order")
     }

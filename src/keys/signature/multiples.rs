@@ -16,7 +16,7 @@ const SUMS: usize = 1 << (TEETH - 1);
 /// A point, and what was computed for multiplying it by numbers of `BYTES` bytes: nothing before the first time.
 ///
 /// Its addition must be right for all points, also for equal ones.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Multiples<P, const BYTES: usize> {
     point: P,
     /// With 8 bits to a byte and 8 teeth, a tooth has as many columns as the number has bytes. The nth holds the
@@ -38,6 +38,11 @@ impl<P, const BYTES: usize> Multiples<P, BYTES> {
             point,
             sums: OnceLock::new(),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_computed(&self) -> bool {
+        self.sums.get().is_some()
     }
 }
 

@@ -1,7 +1,7 @@
-//! What the core's parts cost, natively: `cargo bench -p jobgate-harness`.
+//! What the core's parts cost, natively: `cargo bench -p jobgate-harness --bench core`.
 //!
 //! The filter runs as WebAssembly, so only the ratios count. A name behind it picks benchmarks:
-//! `cargo bench -p jobgate-harness -- judge/warm`.
+//! `cargo bench -p jobgate-harness --bench core -- judge/warm`.
 
 mod judging;
 mod parts;
