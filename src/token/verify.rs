@@ -9,7 +9,6 @@ use super::{Algorithm, Claims, Jws, Times, VerifiedToken, malformed};
 use crate::keys::{KeyMiss, KeyRing};
 use crate::policy::Issuer;
 use crate::reason::{Reason, Refusal};
-use crate::sha256::Hash;
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
 use serde_json::Value;
