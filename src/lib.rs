@@ -42,6 +42,7 @@ pub mod reason;
 pub mod replay;
 pub mod request;
 pub mod revocation;
+mod sha256;
 pub mod shared_data;
 mod sort;
 pub mod time;

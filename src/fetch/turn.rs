@@ -79,7 +79,7 @@ pub(super) struct Place {
 impl Place {
     /// The place of a document of this kind, by all that decides what is fetched for it.
     pub(super) fn new(kind: &str, what: &str) -> Self {
-        let digest = hmac_sha256::Hash::hash(what.as_bytes());
+        let digest = crate::sha256::Hash::hash(what.as_bytes());
         let name = format!("{kind}-{}", hex(digest.get(..16).unwrap_or_default()));
         Self {
             turn: format!("{PREFIX}/turn/{name}"),

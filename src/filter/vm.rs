@@ -62,7 +62,7 @@ impl Vm {
         configuration: &[u8],
         make: impl FnOnce() -> Rc<Route>,
     ) -> Rc<Route> {
-        let digest = hmac_sha256::Hash::hash(configuration);
+        let digest = crate::sha256::Hash::hash(configuration);
         let Ok(mut routes) = self.routes.try_borrow_mut() else {
             return make();
         };

@@ -143,7 +143,7 @@ impl KeyStore {
 
     /// Reads a document; the set that served before stays where it is none.
     fn install(&mut self, body: &[u8]) -> Result<&KeySet, FetchError> {
-        let digest = hmac_sha256::Hash::hash(body);
+        let digest = crate::sha256::Hash::hash(body);
         let is_same = self.set.is_some() && digest == self.digest;
         if !is_same {
             let set = KeySet::parse(body)

@@ -5,8 +5,8 @@ use super::rate::Rate;
 use crate::hex::hex;
 use crate::policy::{ClaimName, ClaimSet, Issuer, Permit};
 use crate::reason::{Reason, Refusal};
+use crate::sha256::Hash;
 use crate::token::{Claims, scalar_text};
-use hmac_sha256::Hash;
 
 /// A limit on how often jobs are let through.
 #[derive(Debug)]

@@ -29,6 +29,7 @@ use super::share::Share;
 use super::when::When;
 use crate::hex::hex;
 use crate::json;
+use crate::sha256::Hash;
 use crate::time::{parse_span, span_text};
 use crate::token::Carrier;
 use serde_json::Value;
@@ -331,16 +332,16 @@ const fn secs(secs: u64) -> Duration {
 
 /// The digest of the canonical form.
 fn digest(document: &Value) -> String {
-    struct Hasher(hmac_sha256::Hash);
+    struct Hasher(Hash);
 
     impl fmt::Write for Hasher {
         fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0.update(text);
+            self.0.update(text.as_bytes());
             Ok(())
         }
     }
 
-    let mut hasher = Hasher(hmac_sha256::Hash::new());
+    let mut hasher = Hasher(Hash::new());
     json::canonical(document, &mut hasher);
     format!("sha256:{}", hex(&hasher.0.finalize()))
 }

@@ -44,10 +44,10 @@ pub mod page;
 
 use crate::policy::Issuer;
 use crate::reason::{Reason, Refusal};
+use crate::sha256::Hash;
 use crate::shared_data::{Failed, SetError, SharedData, UpdateError, update};
 use crate::time::UnixTime;
 use crate::token::{MAX_LEEWAY, VerifiedToken};
-use hmac_sha256::Hash;
 use page::{Key, Page};
 use serde_json::Value;
 use std::time::Duration;

@@ -64,7 +64,7 @@ impl RevocationStore {
     /// Reads a document; the one before stays where it is none. Tells how many entries it has, if it is
     /// another.
     fn install(&mut self, body: &[u8]) -> Result<Option<usize>, FetchError> {
-        let digest = hmac_sha256::Hash::hash(body);
+        let digest = crate::sha256::Hash::hash(body);
         if self.list.is_some() && digest == self.digest {
             return Ok(None);
         }

@@ -1,7 +1,7 @@
 //! A compact token's text, and its digests.
 
 use super::Digest;
-use hmac_sha256::Hash;
+use crate::sha256::Hash;
 use std::cell::OnceCell;
 
 /// A compact token as it was sent, which is hashed once at most however many ask.
@@ -52,7 +52,7 @@ impl<'a> Compact<'a> {
             let (signed, bytes) = (self.signing_input(), self.text.as_bytes());
             let mut hash = Hash::new();
             hash.update(signed);
-            let signed_digest = hash.finalize();
+            let signed_digest = hash.clone().finalize();
             hash.update(bytes.get(signed.len()..).unwrap_or_default());
             Digests {
                 whole: hash.finalize(),

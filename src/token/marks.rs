@@ -1,7 +1,7 @@
 //! By what a token is told from others.
 
 use super::{Claims, Digest, Jws, VerifiedToken};
-use hmac_sha256::Hash;
+use crate::sha256::Hash;
 
 /// What revocations look at: a token's claims, its key and its digests, proven or not.
 #[derive(Debug, Clone, Copy)]

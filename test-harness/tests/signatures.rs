@@ -301,3 +301,118 @@ fn an_ed25519_signature_with_a_point_of_small_order_is_refused() {
         assert!(!check(&signature), "{what}");
     }
 }
+
+/// A signature's two scalars on a curve, made of the key's secret number as each case likes.
+macro_rules! check_ecdsa_of_odd_keys {
+    ($curve:ident, $algorithm:expr, $crv:literal, $hash:ident) => {{
+        use $curve::elliptic_curve::ops::Reduce;
+        use $curve::elliptic_curve::point::AffineCoordinates;
+        use $curve::elliptic_curve::sec1::ToSec1Point;
+        use $curve::{ProjectivePoint, Scalar};
+        let hash = Scalar::reduce(&$curve::FieldBytes::try_from(&$hash::digest(MESSAGE)[..]).unwrap());
+        let pair = |r: Scalar, s: Scalar| [r.to_bytes().to_vec(), s.to_bytes().to_vec()].concat();
+        let invert = |of: &Scalar| Option::<Scalar>::from(of.invert()).unwrap();
+        let small = |number: u64| Scalar::from(number);
+        let large = |power: usize| (0..power).fold(Scalar::ONE, |product, _| product.double());
+        for (what, secret) in [
+            ("1", small(1)),
+            ("-1", -small(1)),
+            ("2", small(2)),
+            ("-2", -small(2)),
+            ("3", small(3)),
+            ("2^32", large(32)),
+            ("2^224", large(224)),
+            ("-2^224", -large(224)),
+            ("2^255 - 1", large(255) - Scalar::ONE),
+            ("a half", invert(&small(2))),
+            ("the hash", hash),
+            ("its negative", -hash),
+        ] {
+            let point = (ProjectivePoint::GENERATOR * secret).to_affine().to_sec1_point(false);
+            let bytes = point.as_bytes();
+            let (x, y) = bytes[1..].split_at(bytes.len() / 2);
+            let jwk = json!({ "kty": "EC", "crv": $crv, "x": encode(x), "y": encode(y) });
+            let check = |r, s| verifies(&jwk, $algorithm, MESSAGE, &pair(r, s));
+            for nonce in [small(1), -small(1), small(2), small(0xdead_beef), large(200), secret, -secret] {
+                let r = Scalar::reduce(&(ProjectivePoint::GENERATOR * nonce).to_affine().x());
+                let s = invert(&nonce) * (hash + r * secret);
+                if s == Scalar::ZERO {
+                    continue;
+                }
+                assert!(check(r, s) && check(r, -s), "the key {what}, {nonce:?}");
+                assert!(!check(r, s + Scalar::ONE), "the key {what}, {nonce:?}, another s");
+                assert!(!check(-r, s), "the key {what}, {nonce:?}, another r");
+            }
+            // Both multiples cancel each other out: the sum is the point at infinity, which has no x.
+            let r = -(hash * invert(&secret));
+            for s in [small(1), small(2), r, hash] {
+                assert!(!check(r, s), "the key {what}, the point at infinity");
+            }
+        }
+    }};
+}
+
+#[test]
+fn ecdsa_is_right_for_keys_near_the_generator_and_sums_at_infinity() {
+    use rsa::sha2::Sha384;
+    check_ecdsa_of_odd_keys!(p256, Algorithm::Es256, "P-256", Sha256);
+    check_ecdsa_of_odd_keys!(p384, Algorithm::Es384, "P-384", Sha384);
+}
+
+/// The point of order 8 and the numbers are the library's; the signatures are made by hand.
+#[test]
+fn an_ed25519_signature_is_checked_without_the_cofactor() {
+    use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT as BASE, EIGHT_TORSION};
+    use curve25519_dalek::{EdwardsPoint, Scalar};
+    let (secret, nonce) = (
+        Scalar::from_bytes_mod_order([7; 32]),
+        Scalar::from(0xdead_beef_u64),
+    );
+    // What signs a message for a key and an R, and the number that the key is multiplied with.
+    let sign = |key: &EdwardsPoint, r: &EdwardsPoint, message: &[u8]| {
+        let (key, r) = (key.compress().0, r.compress().0);
+        let hash = Sha512::new()
+            .chain_update(r)
+            .chain_update(key)
+            .chain_update(message);
+        let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+        let signature = [r, (nonce + k * secret).to_bytes()].concat();
+        let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(&key) });
+        (verifies(&jwk, Algorithm::EdDsa, message, &signature), k)
+    };
+    let (key, r) = (BASE * secret, BASE * nonce);
+    let mut seen = [0; 2];
+    for nth in 0..64_u8 {
+        let message = [nth];
+        assert!(sign(&key, &r, &message).0);
+        // R off by a point of small order: with the cofactor it would count.
+        for torsion in &EIGHT_TORSION[1..] {
+            assert!(!sign(&key, &(r + torsion), &message).0);
+        }
+        // A key off by one counts where its multiple is one of 8: nothing is reduced that may not be.
+        let (is_valid, k) = sign(&(key + EIGHT_TORSION[1]), &r, &message);
+        assert_eq!(is_valid, k.as_bytes()[0].is_multiple_of(8));
+        seen[usize::from(is_valid)] += 1;
+    }
+    assert!(seen.iter().all(|&count| count > 0), "{seen:?}");
+
+    // An s is below the order.
+    let order = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(&key.compress().0) });
+    let k = sign(&key, &r, MESSAGE).1;
+    let s = nonce + k * secret;
+    let mut carry = 0;
+    let longer: Vec<u8> = s
+        .as_bytes()
+        .iter()
+        .zip(hex(order))
+        .map(|(s, order)| {
+            carry += u16::from(*s) + u16::from(order);
+            let low = carry as u8;
+            carry >>= 8;
+            low
+        })
+        .collect();
+    let signature = [&r.compress().0[..], &longer].concat();
+    assert!(!verifies(&jwk, Algorithm::EdDsa, MESSAGE, &signature));
+}

@@ -6,6 +6,7 @@
 
 mod ecdsa;
 mod ed25519;
+mod multiples;
 mod rsa;
 
 use crate::token::Algorithm;
