@@ -12,7 +12,7 @@ CARGO := cargo
 export CARGO_TARGET_DIR := $(CURDIR)/target
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup dist demo docs test harness harness-images harness-build differential soak fuzz lint clean
+.PHONY: help setup dist demo docs budgets test harness harness-images harness-build differential soak fuzz lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -80,6 +80,9 @@ harness-build: dist
 
 docs: ## write what the types say: the tables of docs/policy.md, kong/jobgate.meta.json
 	UPDATE_DOCS=1 $(CARGO) test --locked -p jobgate-cli --test docs
+
+budgets: dist ## record what each way of a request costs now, which `make test` holds it to
+	UPDATE_BUDGETS=1 $(CARGO) test --locked -p jobgate-wasm-host --test budgets every_way
 
 CASES := 100000
 

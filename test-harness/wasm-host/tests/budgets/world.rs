@@ -8,8 +8,8 @@ use jobgate_harness::keys::{Algorithm, SigningKey};
 use jobgate_harness::mint::{Minter, TokenSpec};
 use jobgate_harness::repository;
 use jobgate_wasm_host::{
-    CallResponse, Cluster, Exchange, FailurePolicy, Gateway, Module, Options, Profile, Request,
-    RouteConfig,
+    CallResponse, Cluster, Cost, Exchange, FailurePolicy, Gateway, Module, Options, Profile,
+    Request, RouteConfig,
 };
 use serde_json::{Value, json};
 
@@ -77,8 +77,15 @@ pub(crate) fn policy(profile: Profile, rules: usize) -> Value {
     })
 }
 
+/// The policy of a route, like no other's.
+pub(crate) fn policy_of_route(profile: Profile, nth: usize) -> Value {
+    let mut policy = policy(profile, 10);
+    policy["rules"][0]["id"] = json!(format!("rule-of-route-{nth}"));
+    policy
+}
+
 /// A gateway that has not been started.
-pub(crate) fn gateway(profile: Profile) -> Gateway {
+fn gateway(profile: Profile) -> Gateway {
     let options = Options {
         start: UNIX_EPOCH + Duration::from_secs(NOW),
         failure_policy: FailurePolicy::Reload,
@@ -95,13 +102,28 @@ pub(crate) fn ready(profile: Profile, policies: &[Value]) -> Gateway {
 
 /// A gateway with a route of each policy, and these keys.
 pub(crate) fn ready_with(profile: Profile, policies: &[Value], jwks: &Value) -> Gateway {
+    let (mut gateway, _) = started(profile, policies);
+    give_keys(&mut gateway, jwks);
+    gateway
+}
+
+/// A gateway with a route of each policy and no keys, and what it costs to start it.
+pub(crate) fn started(profile: Profile, policies: &[Value]) -> (Gateway, Cost) {
     let mut gateway = gateway(profile);
-    let routes: Vec<_> = policies
-        .iter()
-        .enumerate()
-        .map(|(nth, policy)| RouteConfig::new(format!("route-{nth}"), policy.to_string()))
-        .collect();
-    gateway.start(&routes).expect("the gateway starts");
+    let route = |(nth, policy): (usize, &Value)| {
+        RouteConfig::new(format!("route-{nth}"), policy.to_string())
+    };
+    let routes: Vec<_> = policies.iter().enumerate().map(route).collect();
+    let (result, cost) = gateway.cost_of(|gateway| gateway.start(&routes));
+    result.expect("the gateway starts");
+    let wrong = |text: &&String| text.contains("config_invalid");
+    let mut lines = gateway.logs().iter().map(|(_, text)| text);
+    assert_eq!(lines.find(wrong), None);
+    (gateway, cost)
+}
+
+/// Lets the filter fetch, and answers what it asks.
+pub(crate) fn give_keys(gateway: &mut Gateway, jwks: &Value) {
     for _ in 0..2 {
         gateway.advance(TICK);
         for call in gateway.pending_calls() {
@@ -111,10 +133,6 @@ pub(crate) fn ready_with(profile: Profile, policies: &[Value], jwks: &Value) -> 
                 .expect("the call is pending");
         }
     }
-    let wrong = |text: &&String| text.contains("config_invalid");
-    let mut lines = gateway.logs().iter().map(|(_, text)| text);
-    assert_eq!(lines.find(wrong), None);
-    gateway
 }
 
 /// The request of the job that rule `of_rule` is for, with the headers that clients and proxies send, and a token if
