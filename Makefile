@@ -12,7 +12,7 @@ CARGO := cargo
 export CARGO_TARGET_DIR := $(CURDIR)/target
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup dist demo docs test harness harness-images harness-build differential soak fuzz lint clean
+.PHONY: help setup dist demo docs test harness harness-images harness-build differential soak bench fuzz lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -91,6 +91,15 @@ REQUESTS ?= 1000000
 soak: dist ## send REQUESTS=1000000 ever new tokens: what the filter keeps must not grow
 	$(call say,sending $(REQUESTS) requests)
 	REQUESTS=$(REQUESTS) $(CARGO) test --locked -p jobgate-wasm-host --test soak -- --nocapture
+
+bench: dist ## measure Jobgate beside Envoy's own filters (QUICK=1: 5 minutes; CHECK=1, UPDATE_DOCS=1, ONLY=, ROUNDS=, FORMAT=json)
+	$(call say,building the bench and an empty filter)
+	$(CARGO) build --locked --release --target $(WASM_TARGET) -p jobgate-empty-filter
+	$(CARGO) build --locked -p jobgate-harness --bin bench
+	$(call say,measuring)
+	@target/debug/bench $(if $(filter-out 0 no false,$(QUICK)),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	  $(if $(ONLY),--only '$(ONLY)') $(if $(FORMAT),--format $(FORMAT)) \
+	  $(if $(filter-out 0 no false,$(CHECK)),--check) $(if $(filter-out 0 no false,$(UPDATE_DOCS)),--update-docs)
 
 SECONDS ?= 60
 fuzz: dist $(TOOLS)/bin/cargo-fuzz ## run every fuzz target for SECONDS=60 (fuzz/README.md)
