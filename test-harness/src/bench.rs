@@ -5,6 +5,7 @@
 //! is the CPU time of Envoy's process for a request: it tells what a filter costs where the network is not the limit.
 
 mod arena;
+mod cache;
 mod capabilities;
 mod chart;
 mod checks;
@@ -12,7 +13,6 @@ mod error;
 mod filters;
 mod job;
 mod machine;
-mod misses;
 mod page;
 mod process;
 mod statistics;
@@ -22,19 +22,20 @@ mod tokens;
 mod variant;
 mod wrk;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Instant;
 
 use crate::envoy::EnvoyBinary;
 use arena::{Arena, Sample};
 pub use error::Error;
-use filters::{Filters, Modules};
+use filters::Modules;
 pub use machine::Machine;
 pub use summary::{Figures, Limit, Summary};
-use tokens::Pool;
+use tokens::{Pool, Tokens};
 use variant::Variant;
 use wrk::Wrk;
 
@@ -65,6 +66,7 @@ pub struct Options {
 ///
 /// If something needed isn't there, or a variant does not answer as it must: then there are no figures.
 pub fn run(options: &Options) -> Result<Summary, Error> {
+    say("looking for what is needed");
     let folder = crate::repository().join("target/bench");
     make_folder(&folder)?;
     let variants = variant::chosen(&options.only)?;
@@ -86,7 +88,8 @@ pub fn run(options: &Options) -> Result<Summary, Error> {
     wrk.processor = wrk_on;
     wrk.connections = options.connections;
 
-    let mut arenas = start(&variants, &binary, &modules, &folder, envoy_on)?;
+    let pools = pools(&variants, &folder)?;
+    let mut arenas = start(&variants, &pools, &binary, &modules, envoy_on)?;
     for arena in &mut arenas {
         checks::answers(arena)?;
     }
@@ -118,36 +121,56 @@ pub fn run(options: &Options) -> Result<Summary, Error> {
     Ok(summary)
 }
 
+/// The tokens of each pool that the variants are sent.
+fn pools(variants: &[&'static Variant], folder: &Path) -> Result<Vec<(Pool, Arc<Tokens>)>, Error> {
+    let mut pools: Vec<(Pool, Arc<Tokens>)> = Vec::new();
+    for variant in variants {
+        if pools.iter().all(|(pool, _)| *pool != variant.pool) {
+            let tokens = variant.pool.tokens(folder, say)?;
+            pools.push((variant.pool, Arc::new(tokens)));
+        }
+    }
+    // The cache looks at whole tokens and does not care how they were signed: one pool of each kind is enough.
+    let warm = pools.iter().find(|(pool, _)| matches!(pool, Pool::Warm(_)));
+    let cold = pools
+        .iter()
+        .rfind(|(pool, _)| matches!(pool, Pool::Cold(_)));
+    for (pool, tokens) in warm.into_iter().chain(cold) {
+        cache::check(*pool, tokens)?;
+    }
+    Ok(pools)
+}
+
+/// Starts all Envoys, at once: most of the time goes into compiling their modules.
 fn start(
     variants: &[&'static Variant],
+    pools: &[(Pool, Arc<Tokens>)],
     binary: &EnvoyBinary,
     modules: &Modules,
-    folder: &Path,
     processor: Option<usize>,
 ) -> Result<Vec<Arena>, Error> {
-    let mut pools: BTreeMap<String, (Pool, Rc<tokens::Tokens>)> = BTreeMap::new();
-    let mut tokens_of = |variant: &Variant| {
-        let key = format!("{:?}", variant.pool);
-        if let Some((_, tokens)) = pools.get(&key) {
-            return Ok(Rc::clone(tokens));
-        }
-        let tokens = Rc::new(variant.pool.tokens(folder, say)?);
-        if matches!(variant.filters, Filters::Jobgate { .. }) {
-            misses::check(variant.pool, &tokens)?;
-        }
-        pools.insert(key, (variant.pool, Rc::clone(&tokens)));
-        Ok::<_, Error>(tokens)
-    };
-    let tokens: Vec<_> = variants
-        .iter()
-        .map(|variant| tokens_of(variant))
-        .collect::<Result<_, _>>()?;
     say(&format!("starting {} Envoys", variants.len()));
-    variants
-        .iter()
-        .zip(tokens)
-        .map(|(variant, tokens)| Arena::start(variant, binary, modules, tokens, processor))
-        .collect()
+    let start = |variant: &'static Variant| {
+        let tokens = pools.iter().find(|(pool, _)| *pool == variant.pool);
+        let tokens = tokens.map(|(_, tokens)| Arc::clone(tokens));
+        Arena::start(
+            variant,
+            binary,
+            modules,
+            tokens.unwrap_or_default(),
+            processor,
+        )
+    };
+    thread::scope(|scope| {
+        let starting: Vec<_> = variants
+            .iter()
+            .map(|variant| scope.spawn(|| start(variant)))
+            .collect();
+        let started = starting.into_iter().map(|thread| thread.join());
+        started
+            .map(|arena| arena.expect("starting an Envoy does not panic"))
+            .collect()
+    })
 }
 
 /// The rounds: every variant in each of them, each time beginning with another and every other time backwards, so that
@@ -238,10 +261,17 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Says what happens, for people.
+/// Says what happens, for people, and how long after the first thing that was said.
 fn say(what: &str) {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    let seconds = FIRST.get_or_init(Instant::now).elapsed().as_secs();
     // That nobody listens is no reason to stop.
-    let _ = writeln!(io::stderr(), "bench: {what}");
+    let _ = writeln!(
+        io::stderr(),
+        "    {:>2}:{:02}  {what}",
+        seconds / 60,
+        seconds % 60
+    );
 }
 
 #[cfg(test)]
@@ -256,6 +286,6 @@ mod tests {
             assert_eq!(order, (0..15).collect::<Vec<_>>());
         }
         assert_ne!(order(0, 15)[0], order(1, 15)[0]);
-        assert_eq!(order(3, 0), []);
+        assert!(order(3, 0).is_empty());
     }
 }

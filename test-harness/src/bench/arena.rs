@@ -1,6 +1,6 @@
 //! A variant's Envoy, and what is measured on it.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
@@ -17,7 +17,7 @@ use crate::envoy::{Envoy, EnvoyBinary, EnvoyConfig, Listener, Stats};
 pub(super) struct Arena {
     pub(super) variant: &'static Variant,
     pub(super) envoy: Envoy,
-    pub(super) tokens: Rc<Tokens>,
+    pub(super) tokens: Arc<Tokens>,
     /// Which token comes next.
     pub(super) next: usize,
     /// The memory that its process holds after the warm-up, in bytes.
@@ -47,7 +47,7 @@ impl Arena {
         variant: &'static Variant,
         binary: &EnvoyBinary,
         modules: &Modules,
-        tokens: Rc<Tokens>,
+        tokens: Arc<Tokens>,
         processor: Option<usize>,
     ) -> Result<Self, Error> {
         let issuer = job::issuer(variant.pool.algorithm());
@@ -56,6 +56,8 @@ impl Arena {
             bootstrap: Some(variant.filters.bootstrap(modules, &issuer)),
             // What production has, or less: Envoy's default is `info`.
             log_level: "warning".to_owned(),
+            // Of all at once, and beside whatever else the machine does.
+            start_timeout: Duration::from_secs(300),
             ..EnvoyConfig::new(nowhere, nowhere).listener(Listener::new(LISTENER))
         };
         let envoy = Envoy::start_with(binary, &config).map_err(|source| Error::Start {

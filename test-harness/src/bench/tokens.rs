@@ -27,7 +27,7 @@ pub(super) const WARM: usize = 16;
 const KEPT: u64 = 3 * 24 * 60 * 60;
 
 /// A pool's tokens, in a file with one on each line.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tokens {
     pub(super) file: PathBuf,
     pub(super) tokens: Vec<String>,

@@ -52,11 +52,11 @@ enum Format {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let (rounds, seconds) = if args.quick { (5, 2) } else { (7, 4) };
+    let (rounds, seconds, warm_up) = if args.quick { (5, 2, 2) } else { (7, 4, 4) };
     let options = Options {
         rounds: args.rounds.map_or(rounds, usize::from),
         seconds: args.seconds.unwrap_or(seconds),
-        warm_up: 3,
+        warm_up,
         connections: args.connections,
         quick: args.quick,
         only: args.only,
