@@ -54,8 +54,7 @@ impl Arena {
         let nowhere = ([127, 0, 0, 1], 1).into();
         let config = EnvoyConfig {
             bootstrap: Some(variant.filters.bootstrap(modules, &issuer)),
-            // What production has, or less: Envoy's default is `info`.
-            log_level: "warning".to_owned(),
+            log_level: variant.filters.log_level().to_owned(),
             // Of all at once, and beside whatever else the machine does.
             start_timeout: Duration::from_secs(300),
             ..EnvoyConfig::new(nowhere, nowhere).listener(Listener::new(LISTENER))

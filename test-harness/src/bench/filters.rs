@@ -84,6 +84,17 @@ impl Filters {
         })
     }
 
+    /// What production has. (Envoy's default is `info`.)
+    pub(super) fn log_level(self) -> &'static str {
+        match self {
+            // Envoy logs each call that it withholds as an error.
+            Self::Jobgate {
+                host_crypto: false, ..
+            } => "warning,wasm:critical",
+            _ => "warning",
+        }
+    }
+
     fn filters(self, modules: &Modules, issuer: &Minter) -> Vec<Value> {
         match self {
             Self::None => Vec::new(),
