@@ -81,7 +81,7 @@ pub fn run(options: &Options) -> Result<Summary, Error> {
         }
     }
     let (envoy_on, wrk_on) = match process::processors().as_slice() {
-        [first, second, ..] => (Some(*first), Some(*second)),
+        [first, second, ..] if process::can_pin() => (Some(*first), Some(*second)),
         _ => (None, None),
     };
     let mut wrk = Wrk::ready(&folder, say)?;

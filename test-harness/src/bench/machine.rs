@@ -80,7 +80,10 @@ fn cpu(info: &str) -> String {
 
 /// `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`
 fn version(told: &str) -> String {
-    told.split('/').nth(1).unwrap_or_default().to_owned()
+    let version = told
+        .split_once("version:")
+        .map_or("", |(_, version)| version);
+    version.split('/').nth(1).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -95,7 +98,7 @@ mod tests {
         );
         assert_eq!(cpu(""), "");
         let told = "/usr/bin/envoy  version: 0f1/1.40.0/Clean/RELEASE/BoringSSL";
-        assert_eq!(version(&told[told.find("version").unwrap()..]), "1.40.0");
+        assert_eq!(version(told), "1.40.0");
         assert_eq!(version(""), "");
     }
 }

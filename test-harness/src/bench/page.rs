@@ -20,6 +20,8 @@ pub(super) fn with_figures(page: &str, summary: &Summary) -> String {
 
 fn figures(summary: &Summary) -> String {
     let machine = &summary.machine;
+    // The rest of a release is a distribution's own.
+    let kernel = machine.kernel.split('-').next().unwrap_or_default();
     let place = if machine.pinned {
         "one for Envoy, one for wrk"
     } else {
@@ -35,7 +37,7 @@ fn figures(summary: &Summary) -> String {
         summary.cold_tokens,
         machine.cpu,
         machine.cores,
-        machine.kernel,
+        kernel,
         machine.commit,
         machine.wasm_sha256,
         machine.wasm_bytes,

@@ -76,6 +76,12 @@ fn listed(list: &str) -> Option<Vec<usize>> {
     Some(processors)
 }
 
+/// Whether processes can be bound to processors here.
+pub(super) fn can_pin() -> bool {
+    let told = Command::new("taskset").arg("--version").output();
+    told.is_ok_and(|told| told.status.success())
+}
+
 /// Lets a running process use one processor only. Whether that was done.
 pub(super) fn pin(pid: u32, processor: usize) -> bool {
     Command::new("taskset")
