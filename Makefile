@@ -118,7 +118,7 @@ lint: ## rustfmt, clippy on both targets, licences and bans
 	@if command -v c++ >/dev/null; then \
 	  $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings; \
 	else echo "fuzz/ is not linted: libFuzzer needs a C++ compiler"; fi
-	$(CARGO) clippy --locked -p jobgate --target $(WASM_TARGET) -- -D warnings
+	$(CARGO) clippy --locked -p jobgate -p jobgate-empty-filter --target $(WASM_TARGET) -- -D warnings
 	@$(MAKE) --no-print-directory $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny --log-level warn --config .ci/deny.toml check licenses bans sources
 
