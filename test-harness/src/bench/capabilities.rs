@@ -5,10 +5,11 @@
 ///
 /// <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>
 pub(super) fn all_but_foreign_functions() -> impl Iterator<Item = &'static str> {
-    CALLS.iter().chain(&CALLBACKS).copied()
+    CALLS.iter().chain(&WASI).chain(&CALLBACKS).copied()
 }
 
-const CALLS: [&str; 47] = [
+/// What a filter calls.
+const CALLS: [&str; 42] = [
     "proxy_log",
     "proxy_get_log_level",
     "proxy_get_current_time_nanoseconds",
@@ -51,15 +52,15 @@ const CALLS: [&str; 47] = [
     "proxy_increment_metric",
     "proxy_record_metric",
     "proxy_get_metric",
-    // WASI, as far as Envoy has it.
+];
+
+/// What its standard library does.
+const WASI: [&str; 14] = [
     "fd_write",
     "random_get",
     "clock_time_get",
     "environ_get",
     "environ_sizes_get",
-];
-
-const CALLBACKS: [&str; 27] = [
     "args_get",
     "args_sizes_get",
     "fd_close",
@@ -69,6 +70,10 @@ const CALLBACKS: [&str; 27] = [
     "path_open",
     "proc_exit",
     "sched_yield",
+];
+
+/// What it is called by.
+const CALLBACKS: [&str; 18] = [
     "proxy_validate_configuration",
     "proxy_on_vm_start",
     "proxy_on_configure",
