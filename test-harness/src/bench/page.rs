@@ -28,7 +28,7 @@ fn figures(summary: &Summary) -> String {
         "shared by Envoy and wrk"
     };
     format!(
-        "\nEnvoy {}, {} rounds of {} s, {} connections, {} tokens where each is new; {} with {} cores ({place}), Linux {}; \
+        "\n![CPU time of Envoy for a request, as bars](cpu.svg)\n\nEnvoy {}, {} rounds of {} s, {} connections, {} tokens where each is new; {} with {} cores ({place}), Linux {}; \
          commit {}, `jobgate.wasm` {:.12}…, {} bytes.\n\n{}\n",
         machine.envoy,
         summary.rounds,
