@@ -12,7 +12,7 @@ CARGO := cargo
 export CARGO_TARGET_DIR := $(CURDIR)/target
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup dist demo docs budgets test harness harness-images harness-build differential soak fuzz lint clean
+.PHONY: help setup dist demo docs budgets test harness harness-images harness-build differential soak fuzz lint clean bench
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -95,6 +95,15 @@ soak: dist ## send REQUESTS=1000000 ever new tokens: what the filter keeps must 
 	$(call say,sending $(REQUESTS) requests)
 	REQUESTS=$(REQUESTS) $(CARGO) test --locked -p jobgate-wasm-host --test soak -- --nocapture
 
+bench: dist ## measure Jobgate beside Envoy's own filters (QUICK=1: 5 minutes; CHECK=1, UPDATE_DOCS=1, ONLY=, ROUNDS=, FORMAT=json)
+	$(call say,building the bench and an empty filter)
+	$(CARGO) build --locked --release --target $(WASM_TARGET) -p jobgate-empty-filter
+	$(CARGO) build --locked -p jobgate-harness --bin bench
+	$(call say,measuring)
+	@target/debug/bench $(if $(filter-out 0 no false,$(QUICK)),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	  $(if $(ONLY),--only '$(ONLY)') $(if $(FORMAT),--format $(FORMAT)) \
+	  $(if $(filter-out 0 no false,$(CHECK)),--check) $(if $(filter-out 0 no false,$(UPDATE_DOCS)),--update-docs)
+
 SECONDS ?= 60
 fuzz: dist $(TOOLS)/bin/cargo-fuzz ## run every fuzz target for SECONDS=60 (fuzz/README.md)
 	@SECONDS_EACH=$(SECONDS) fuzz/run
@@ -112,7 +121,7 @@ lint: ## rustfmt, clippy on both targets, licences and bans
 	@if command -v c++ >/dev/null; then \
 	  $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings; \
 	else echo "fuzz/ is not linted: libFuzzer needs a C++ compiler"; fi
-	$(CARGO) clippy --locked -p jobgate --target $(WASM_TARGET) -- -D warnings
+	$(CARGO) clippy --locked -p jobgate -p jobgate-empty-filter --target $(WASM_TARGET) -- -D warnings
 	@$(MAKE) --no-print-directory $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny --log-level warn --config .ci/deny.toml check licenses bans sources
 

@@ -13,9 +13,11 @@
 //! - [`suite`]: all of that against gateways that run elsewhere, Kong and Envoy, by their addresses.
 //! - [`compose`]: the same in containers, before real gateways, as `make harness` does it.
 //! - [`demo`]: the story that `make demo` plays.
+//! - [`bench`]: what the gate costs beside what Envoy's own filters cost.
 
 use std::path::{Path, PathBuf};
 
+pub mod bench;
 pub mod case;
 pub mod client;
 pub mod compose;
