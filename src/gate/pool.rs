@@ -1,7 +1,7 @@
 //! What the gates of a VM fetch and share.
 
 use crate::fetch::Remote;
-use crate::keys::{JwksSource, KeyRing, KeyStore};
+use crate::keys::{BuiltIn, JwksSource, KeyRing, KeyStore, SignatureVerifier};
 use crate::policy::Issuer;
 use crate::revocation::{RevocationPolicy, RevocationSource, RevocationStore};
 use std::cell::RefCell;
@@ -12,6 +12,7 @@ use std::rc::{Rc, Weak};
 pub struct Pool {
     /// Random for this VM; each store has a number of its own made of it.
     owner: u64,
+    verifier: &'static dyn SignatureVerifier,
     keys: Shelf<(String, JwksSource), KeyStore>,
     revocations: Shelf<RevocationSource, RevocationStore>,
 }
@@ -22,9 +23,16 @@ impl Pool {
     pub const fn new(owner: u64) -> Self {
         Self {
             owner,
+            verifier: &BuiltIn,
             keys: Shelf(Vec::new()),
             revocations: Shelf(Vec::new()),
         }
+    }
+
+    /// The same pool, for whose keys this one may verify.
+    #[must_use]
+    pub fn verifying_by(self, verifier: &'static dyn SignatureVerifier) -> Self {
+        Self { verifier, ..self }
     }
 
     /// The keys of these issuers.
@@ -35,6 +43,7 @@ impl Pool {
             self.keys
                 .get(place, || KeyStore::new(name, source.clone(), owner))
         })
+        .verifying_by(self.verifier)
     }
 
     /// The document of revocations that a policy names, if it names one.

@@ -39,7 +39,12 @@ pub fn verify(
             KeyMiss::Unavailable(why) => Refusal::new(Reason::KeysUnavailable, why),
             KeyMiss::Unknown => key_unknown(),
         })?;
-    key.verify(algorithm, jws.signing_input(), jws.signature())?;
+    key.verify_by(
+        keys.verifier(),
+        algorithm,
+        jws.signing_input(),
+        jws.signature(),
+    )?;
     Ok(VerifiedToken::new(Proof {
         issuer: place,
         kid: jws.header().kid.as_deref().map(Into::into),

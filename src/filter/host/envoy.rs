@@ -1,7 +1,9 @@
 //! Envoy.
 
+use super::verify_signature::VerifySignature;
 use super::{Host, exact_property, property, property_bytes};
 use crate::filter::shared::{ENVOY, HostData};
+use crate::keys::{BuiltIn, SignatureVerifier};
 use crate::policy::ClientCertificate;
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
@@ -33,6 +35,15 @@ impl Host for Envoy {
 
     fn shared_data(&self) -> Option<&'static HostData> {
         Some(&ENVOY)
+    }
+
+    /// It lends its BoringSSL. The feature is for comparing the two.
+    fn verifier(&self) -> &'static dyn SignatureVerifier {
+        if cfg!(feature = "own-crypto") {
+            &BuiltIn
+        } else {
+            &VerifySignature
+        }
     }
 
     fn holds_paused_requests(&self) -> bool {

@@ -78,6 +78,8 @@ pub(crate) struct World {
     pub(crate) shared: SharedData,
     pub(crate) calls: Calls,
     pub(crate) faults: Faults,
+    /// What Envoy's `verify_signature` answers, whatever it is asked.
+    pub(crate) signature_answer: Option<Vec<u8>>,
     pub(crate) writes: Vec<PropertyWrite>,
     pub(crate) roots: BTreeMap<u32, Root>,
     pub(crate) streams: BTreeMap<u32, Stream>,
@@ -97,6 +99,7 @@ impl World {
             shared: SharedData::new(profile, options.shared_data_bytes),
             calls: Calls::default(),
             faults: Faults::default(),
+            signature_answer: None,
             writes: Vec::new(),
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),
