@@ -12,7 +12,7 @@ CARGO := cargo
 export CARGO_TARGET_DIR := $(CURDIR)/target
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup dist demo docs budgets test harness harness-images harness-build differential soak fuzz lint clean bench
+.PHONY: help setup dist demo docs budgets test harness harness-images harness-build differential soak fuzz lint clean bench differential-rsa
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -89,6 +89,11 @@ CASES := 100000
 differential: setup ## compare with an independent verifier (CASES=100000, SEED= of an earlier run)
 	$(call say,comparing $(CASES) verdicts)
 	CASES=$(CASES) SEED=$(SEED) $(CARGO) test --locked -p jobgate-harness --test differential -- --nocapture
+
+differential-rsa: CASES := 1000000
+differential-rsa: setup ## compare RSA signatures with the rsa crate and OpenSSL (CASES=1000000, SEED= of an earlier run)
+	$(call say,comparing $(CASES) signatures)
+	CASES=$(CASES) SEED=$(SEED) $(CARGO) test --locked --release -p jobgate --test differential_rsa -- --nocapture
 
 REQUESTS ?= 1000000
 soak: dist ## send REQUESTS=1000000 ever new tokens: what the filter keeps must not grow

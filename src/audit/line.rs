@@ -203,17 +203,17 @@ fn write_escaped(out: &mut String, character: char) {
 fn write_number(out: &mut String, value: u64) {
     // As many as the largest has.
     let mut digits = ['0'; 20];
-    let (mut rest, mut used) = (value, 0);
-    for digit in digits.iter_mut().rev() {
+    let (mut rest, mut first) = (value, digits.len());
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
         let last = u32::try_from(rest % 10).unwrap_or_default();
         *digit = char::from_digit(last, 10).unwrap_or_default();
-        used += 1;
+        first = place;
         rest /= 10;
         if rest == 0 {
             break;
         }
     }
-    out.extend(digits.iter().skip(digits.len().saturating_sub(used)));
+    out.extend(digits.get(first..).unwrap_or_default());
 }
 
 /// The depth is bounded by the parser that made the value.

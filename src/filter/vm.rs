@@ -38,9 +38,10 @@ impl Vm {
     pub(super) fn this() -> Rc<Self> {
         VM.with(|vm| {
             let made = || {
+                let host = detect();
                 Rc::new(Self {
-                    host: detect(),
-                    pool: RefCell::new(Pool::new(random())),
+                    host,
+                    pool: RefCell::new(Pool::new(random()).verifying_by(host.verifier())),
                     budget: Budget::of_a_vm(),
                     metrics: Metrics::default(),
                     waiting: Waiting::default(),

@@ -1,7 +1,7 @@
 //! What the gates of a VM fetch and share.
 
 use crate::fetch::Remote;
-use crate::keys::{JwksSource, KeyRing, KeyStore};
+use crate::keys::{BuiltIn, JwksSource, KeyRing, KeyStore, SignatureVerifier};
 use crate::limit::Rate;
 use crate::policy::Issuer;
 use crate::revocation::{RevocationPolicy, RevocationSource, RevocationStore};
@@ -14,6 +14,7 @@ use std::rc::{Rc, Weak};
 pub struct Pool {
     /// Random for this VM; each store has a number of its own made of it.
     owner: u64,
+    verifier: &'static dyn SignatureVerifier,
     keys: Shelf<(String, JwksSource), KeyStore>,
     revocations: Shelf<RevocationSource, RevocationStore>,
     failures: Rc<FailureTables>,
@@ -26,6 +27,7 @@ impl Pool {
     pub fn new(owner: u64) -> Self {
         Self {
             owner,
+            verifier: &BuiltIn,
             keys: Shelf(Vec::new()),
             revocations: Shelf(Vec::new()),
             failures: Rc::default(),
@@ -40,6 +42,12 @@ impl Pool {
         Failures::new(Rc::clone(&self.failures), self.gates, limit)
     }
 
+    /// The same pool, for whose keys this one may verify.
+    #[must_use]
+    pub fn verifying_by(self, verifier: &'static dyn SignatureVerifier) -> Self {
+        Self { verifier, ..self }
+    }
+
     /// The keys of these issuers.
     pub fn keys(&mut self, issuers: &[Issuer]) -> KeyRing {
         KeyRing::new(issuers, |name, source| {
@@ -48,6 +56,7 @@ impl Pool {
             self.keys
                 .get(place, || KeyStore::new(name, source.clone(), owner))
         })
+        .verifying_by(self.verifier)
     }
 
     /// The document of revocations that a policy names, if it names one.

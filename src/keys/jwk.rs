@@ -3,7 +3,7 @@
 //! `x5c`, `x5u` and their kin are not looked at: an issuer's keys are what its key set says they are.
 
 use super::public_key::PublicKey;
-use super::signature::{Ed25519Key, P256Key, P384Key, RsaKey, VerifyingKey};
+use super::signature::{Ed25519Key, P256Key, P384Key, RsaKey, VerifyingKey, der};
 use crate::token::Algorithm;
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder};
 use serde_json::{Map, Value};
@@ -34,7 +34,7 @@ pub(super) fn public_key(key: &Value) -> Result<PublicKey, &'static str> {
     if key.get("key_ops").is_some_and(|ops| !lists(ops, "verify")) {
         return Err("its key_ops do not hold verify");
     }
-    let verifying = verifying_key(key)?;
+    let (verifying, info) = verifying_key(key)?;
     let only = match key.get("alg") {
         None => None,
         Some(name) => {
@@ -47,29 +47,35 @@ pub(super) fn public_key(key: &Value) -> Result<PublicKey, &'static str> {
         kid,
         only,
         key: verifying,
+        info,
     })
 }
 
-fn verifying_key(key: &Map<String, Value>) -> Result<VerifyingKey, &'static str> {
+/// The key, and its SubjectPublicKeyInfo.
+fn verifying_key(
+    key: &Map<String, Value>,
+) -> Result<(VerifyingKey, Option<Vec<u8>>), &'static str> {
     let text = |name| key.get(name).and_then(Value::as_str);
     match (text("kty"), text("crv")) {
         (Some("RSA"), _) => {
             let modulus = bytes(key, "n").ok_or("its n is not base64url")?;
             let exponent = bytes(key, "e").ok_or("its e is not base64url")?;
-            RsaKey::new(&modulus, &exponent).map(VerifyingKey::Rsa)
+            let verifying = VerifyingKey::Rsa(RsaKey::new(&modulus, &exponent)?);
+            Ok((verifying, Some(der::rsa_key(&modulus, &exponent))))
         }
         (Some("EC"), Some(curve @ ("P-256" | "P-384"))) => {
             let x = bytes(key, "x").ok_or("its x is not base64url")?;
             let y = bytes(key, "y").ok_or("its y is not base64url")?;
-            if curve == "P-256" {
-                P256Key::new(&x, &y).map(VerifyingKey::P256)
+            let (verifying, curve) = if curve == "P-256" {
+                (VerifyingKey::P256(P256Key::new(&x, &y)?), der::P256)
             } else {
-                P384Key::new(&x, &y).map(VerifyingKey::P384)
-            }
+                (VerifyingKey::P384(P384Key::new(&x, &y)?), der::P384)
+            };
+            Ok((verifying, Some(der::ec_key(curve, &x, &y))))
         }
         (Some("OKP"), Some("Ed25519")) => {
             let x = bytes(key, "x").ok_or("its x is not base64url")?;
-            Ed25519Key::new(&x).map(VerifyingKey::Ed25519)
+            Ok((VerifyingKey::Ed25519(Ed25519Key::new(&x)?), None))
         }
         (Some("EC"), _) => Err("its crv is not P-256 or P-384"),
         (Some("OKP"), _) => Err("its crv is not Ed25519"),

@@ -6,6 +6,7 @@ use crate::json;
 use crate::token::Algorithm;
 use serde_json::Value;
 use std::fmt;
+use std::sync::Arc;
 
 /// The most keys of a set that are looked at; issuers publish two to ten.
 const MAX_KEYS: usize = 100;
@@ -22,7 +23,8 @@ pub struct SkippedKey {
 /// The usable keys of a document.
 #[derive(Debug, Clone, Default)]
 pub struct KeySet {
-    keys: Vec<PublicKey>,
+    /// Shared with whoever verifies: they hold what was computed once.
+    keys: Vec<Arc<PublicKey>>,
     /// The keys that are not used.
     pub skipped: Vec<SkippedKey>,
 }
@@ -85,7 +87,7 @@ impl KeySet {
         }
         for (nth, key) in usable.iter().enumerate() {
             match conflict(&usable, nth, key) {
-                None => set.keys.push(key.clone()),
+                None => set.keys.push(Arc::new(key.clone())),
                 Some(why) => set.skipped.push(SkippedKey {
                     kid: key.kid().map(String::from),
                     why,
@@ -118,6 +120,15 @@ impl KeySet {
     /// algorithm.
     #[must_use]
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&PublicKey> {
+        self.find_shared(kid, algorithm).map(Arc::as_ref)
+    }
+
+    /// The same to keep.
+    pub(super) fn find_shared(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Option<&Arc<PublicKey>> {
         let mut fitting = self
             .keys
             .iter()

@@ -20,5 +20,6 @@ mod tests;
 pub use key_set::{JwksError, KeySet, SkippedKey};
 pub use public_key::PublicKey;
 pub use ring::KeyRing;
+pub use signature::{BuiltIn, Question, SignatureVerifier};
 pub use source::{JwksLocation, JwksSource};
 pub use store::{KeyMiss, KeyStore, MAX_DOCUMENT_BYTES};

@@ -1,12 +1,13 @@
 //! The keys of all issuers of a policy; what is fetched may be shared with other policies.
 
-use super::{JwksSource, KeyMiss, KeySet, KeyStore, PublicKey};
+use super::{BuiltIn, JwksSource, KeyMiss, KeySet, KeyStore, PublicKey, SignatureVerifier};
 use crate::policy::Issuer;
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
 use crate::token::Algorithm;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -20,6 +21,7 @@ struct IssuerKeys {
 #[derive(Debug)]
 pub struct KeyRing {
     issuers: Vec<IssuerKeys>,
+    verifier: &'static dyn SignatureVerifier,
 }
 
 impl KeyRing {
@@ -39,7 +41,22 @@ impl KeyRing {
                     .map(|source| store(&issuer.issuer, source)),
             })
             .collect();
-        Self { issuers }
+        Self {
+            issuers,
+            verifier: &BuiltIn,
+        }
+    }
+
+    /// The same ring, whose keys this one may verify by.
+    #[must_use]
+    pub fn verifying_by(self, verifier: &'static dyn SignatureVerifier) -> Self {
+        Self { verifier, ..self }
+    }
+
+    /// Who verifies by these keys.
+    #[must_use]
+    pub const fn verifier(&self) -> &'static dyn SignatureVerifier {
+        self.verifier
     }
 
     /// The key with which a token of this issuer must verify.
@@ -54,13 +71,13 @@ impl KeyRing {
         algorithm: Algorithm,
         now: UnixTime,
         shared: &dyn SharedData,
-    ) -> Result<PublicKey, KeyMiss> {
+    ) -> Result<Arc<PublicKey>, KeyMiss> {
         let Some(keys) = self.issuers.get(issuer) else {
             return Err(KeyMiss::Unavailable("the issuer has no keys"));
         };
         let inline = || {
             let set = keys.inline.as_ref();
-            set.and_then(|set| set.find(kid, algorithm)).cloned()
+            set.and_then(|set| set.find_shared(kid, algorithm)).cloned()
         };
         let Some(store) = &keys.store else {
             return inline().ok_or(KeyMiss::Unknown);

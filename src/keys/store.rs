@@ -10,6 +10,7 @@ use crate::time::UnixTime;
 use crate::token::Algorithm;
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The largest key document that is read, in bytes.
@@ -78,7 +79,7 @@ impl KeyStore {
         algorithm: Algorithm,
         now: UnixTime,
         shared: &dyn SharedData,
-    ) -> Result<PublicKey, KeyMiss> {
+    ) -> Result<Arc<PublicKey>, KeyMiss> {
         self.cycle.used(now);
         if let Some(key) = self.held(kid, algorithm, now) {
             return Ok(key);
@@ -109,9 +110,14 @@ impl KeyStore {
         (!wait.is_zero() && self.cycle.may_come(now, wait)).then_some(wait)
     }
 
-    fn held(&self, kid: Option<&str>, algorithm: Algorithm, now: UnixTime) -> Option<PublicKey> {
+    fn held(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        now: UnixTime,
+    ) -> Option<Arc<PublicKey>> {
         let set = self.set.as_ref().filter(|_| self.serves(now))?;
-        set.find(kid, algorithm).cloned()
+        set.find_shared(kid, algorithm).cloned()
     }
 
     fn miss(&mut self, kid: Option<&str>, now: UnixTime) -> KeyMiss {

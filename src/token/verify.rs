@@ -77,7 +77,12 @@ pub(super) fn check_signature(
             KeyMiss::Unavailable(why) => Refusal::new(Reason::KeysUnavailable, why),
             KeyMiss::Unknown => key_unknown(),
         })?;
-    key.verify(algorithm, jws.signing_input(), jws.signature())
+    key.verify_by(
+        keys.verifier(),
+        algorithm,
+        jws.signing_input(),
+        jws.signature(),
+    )
 }
 
 /// The proof of a token that passed both.

@@ -1,7 +1,9 @@
 //! Envoy.
 
+use super::verify_signature::VerifySignature;
 use super::{Host, RequestLine, exact_property, property, property_bytes};
 use crate::filter::shared::{ENVOY, HostData};
+use crate::keys::SignatureVerifier;
 use crate::limit::Source;
 use crate::policy::ClientCertificate;
 use crate::request::{HeaderMap, HeaderPower};
@@ -44,6 +46,11 @@ impl Host for Envoy {
 
     fn shared_data(&self) -> Option<&'static HostData> {
         Some(&ENVOY)
+    }
+
+    /// It lends its BoringSSL.
+    fn verifier(&self) -> &'static dyn SignatureVerifier {
+        &VerifySignature
     }
 
     fn holds_paused_requests(&self) -> bool {

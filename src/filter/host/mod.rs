@@ -4,11 +4,13 @@ mod envoy;
 mod kong_version;
 mod map;
 mod restricted;
+mod verify_signature;
 
 use self::envoy::Envoy;
 use self::restricted::Restricted;
 use super::shared::HostData;
 use crate::limit::Source;
+use crate::keys::SignatureVerifier;
 use crate::policy::ClientCertificate;
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
@@ -39,6 +41,9 @@ pub(super) trait Host: Source {
 
     /// Shared data, where it is there for sure.
     fn shared_data(&self) -> Option<&'static HostData>;
+
+    /// Who verifies signatures faster than the filter does.
+    fn verifier(&self) -> &'static dyn SignatureVerifier;
 
     /// Whether a request that is paused before it was decided is held back whatever goes wrong.
     fn holds_paused_requests(&self) -> bool;

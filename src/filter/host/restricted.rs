@@ -4,6 +4,7 @@ use super::kong_version::Version;
 use super::{Host, RequestLine, exact_property, property, property_bytes, request_headers};
 use crate::filter::shared::HostData;
 use crate::limit::Source;
+use crate::keys::{BuiltIn, SignatureVerifier};
 use crate::policy::{ClientCertificate, normalise_host};
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
@@ -55,6 +56,11 @@ impl Host for Restricted {
     /// Kong has none unless a zone is configured, and traps without.
     fn shared_data(&self) -> Option<&'static HostData> {
         None
+    }
+
+    /// Kong lends none, and to call any function that a proxy may have ends the VM.
+    fn verifier(&self) -> &'static dyn SignatureVerifier {
+        &BuiltIn
     }
 
     /// Kong sends paused requests upstream when a callback traps or ends without an answer.

@@ -14,6 +14,7 @@ mod replay;
 mod requests;
 mod revocations;
 mod routes;
+mod signatures;
 mod tls;
 mod waiting;
 mod workers;

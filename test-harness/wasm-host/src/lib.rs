@@ -42,6 +42,7 @@ mod profile;
 mod random;
 mod request;
 mod shared_data;
+mod signature;
 mod stream;
 mod vm;
 mod world;

@@ -82,6 +82,8 @@ pub(crate) struct World {
     pub(crate) calls: Calls,
     pub(crate) faults: Faults,
     pub(crate) meter: Meter,
+    /// What Envoy's `verify_signature` answers, whatever it is asked.
+    pub(crate) signature_answer: Option<Vec<u8>>,
     pub(crate) writes: Vec<PropertyWrite>,
     pub(crate) roots: BTreeMap<u32, Root>,
     pub(crate) streams: BTreeMap<u32, Stream>,
@@ -102,6 +104,7 @@ impl World {
             calls: Calls::default(),
             faults: Faults::default(),
             meter: Meter::default(),
+            signature_answer: None,
             writes: Vec::new(),
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),

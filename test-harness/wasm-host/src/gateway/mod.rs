@@ -237,6 +237,11 @@ impl Gateway {
         self.world.faults.arm(call, nth, fault);
     }
 
+    /// Makes Envoy's `verify_signature` answer with these bytes whatever it is asked; with none, as it does.
+    pub fn set_signature_answer(&mut self, answer: Option<Vec<u8>>) {
+        self.world.signature_answer = answer;
+    }
+
     /// Takes back the faults that have not struck yet.
     pub fn clear_faults(&mut self) {
         self.world.faults.disarm();

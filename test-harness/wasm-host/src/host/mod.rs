@@ -6,6 +6,7 @@
 mod buffers;
 mod calls;
 mod control;
+mod foreign;
 mod guest;
 mod headers;
 mod metrics;
@@ -34,6 +35,7 @@ pub(crate) fn provide(linker: &mut Linker<State>, profile: Profile) -> wasmtime:
     calls::provide(linker)?;
     shared::provide(linker)?;
     metrics::provide(linker)?;
+    foreign::provide(linker)?;
     unsupported::provide(linker)?;
     wasi::provide(linker)
 }

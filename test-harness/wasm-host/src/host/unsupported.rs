@@ -1,5 +1,4 @@
-//! Imports that exist on both gateways and that no filter here has a use for: foreign functions
-//! (but Envoy's `clear_route_cache`), shared queues and gRPC. They instantiate, and calling one fails as it does there: by status on
+//! Imports that exist on both gateways and that no filter here has a use for: shared queues and gRPC. They instantiate, and calling one fails as it does there: by status on
 //! Envoy, by trap on Kong.
 
 use wasmtime::{Caller, Linker};
@@ -39,33 +38,11 @@ pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         GrpcClose(a) => BadArgument;
         GetStatus(a, b, c) => BadArgument;
     );
-    linker.func_wrap(
-        "env",
-        HostCall::CallForeignFunction.name(),
-        |caller: Caller<'_, State>, name: i32, len: i32, _: i32, _: i32, _: i32, _: i32| {
-            super::enter(caller, HostCall::CallForeignFunction, |guest| {
-                let name = guest.read(name, len)?;
-                guest.call_foreign_function(&name)
-            })
-        },
-    )?;
     Ok(())
 }
 
 impl Guest<'_, '_> {
-    /// Envoy has others, of which no filter here has a use.
-    fn call_foreign_function(&mut self, name: &[u8]) -> Answer {
-        let world = self.world()?;
-        if world.profile == Profile::Envoy && name == b"clear_route_cache" {
-            if let Some(stream) = world.stream_mut() {
-                stream.route_cleared = true;
-            }
-            return Ok(());
-        }
-        self.refuse(HostCall::CallForeignFunction, Status::NotFound)
-    }
-
-    fn refuse(&mut self, call: HostCall, status: Status) -> Answer {
+    pub(super) fn refuse(&mut self, call: HostCall, status: Status) -> Answer {
         match self.world()?.profile {
             Profile::Envoy => Err(status.into()),
             Profile::Kong => Err(Refusal::trap(format!("NYI - {}", call.name()))),

@@ -15,4 +15,5 @@ mod once;
 mod pitfalls;
 mod revocations;
 mod sharing;
+mod signatures;
 mod waiting;
