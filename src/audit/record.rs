@@ -149,9 +149,9 @@ fn add_what_fits(line: &mut Line, mut failed: Vec<Line>, mut limits: Vec<Line>) 
         let lists = size(failed).saturating_add(size(limits));
         lists.saturating_add(AROUND).saturating_add(line.len()) <= LINE
     };
-    while !(failed.is_empty() && limits.is_empty()) && !fits(&failed, &limits) {
-        if failed.pop().is_none() {
-            limits.pop();
+    while !fits(&failed, &limits) {
+        if failed.pop().is_none() && limits.pop().is_none() {
+            break;
         }
     }
     for (name, list) in [("failed", failed), ("limits", limits)] {

@@ -57,17 +57,7 @@ fn run(file: &CaseFile, case: &Case, minter: &Minter, token: Option<&str>) -> Ob
             );
         }
     }
-    let headers: HeaderMap = case
-        .request
-        .headers_with(token)
-        .into_iter()
-        .map(|(name, value)| {
-            (
-                String::from_utf8(name).expect("hosts pass on ASCII names only"),
-                value,
-            )
-        })
-        .collect();
+    let headers: HeaderMap = case.request.headers_with(token).into_iter().collect();
     let carrier = &policy.carrier.header;
     let plan = match neutralise(&headers, &policy.headers, carrier, HeaderPower::Remove) {
         Ok(plan) => plan,
@@ -87,22 +77,18 @@ fn run(file: &CaseFile, case: &Case, minter: &Minter, token: Option<&str>) -> Ob
         return observe(&decision, None);
     }
     let set = upstream_headers(&decision);
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     let kept = headers
         .iter()
-        .filter(|header| !plan.remove.contains(&header.name))
-        .filter(|header| !decision.strip_token || header.name != *carrier)
-        .map(|header| {
-            (
-                header.name.clone(),
-                String::from_utf8_lossy(&header.value).into_owned(),
-            )
-        });
+        .map(|header| (text(header.name), text(header.value)))
+        .filter(|(name, _)| !plan.remove.contains(name))
+        .filter(|(name, _)| !decision.strip_token || name != carrier);
     let forwarded = Forwarded {
         target: case.request.path.clone(),
         headers: kept
             .chain(
                 set.iter()
-                    .map(|(name, value)| ((*name).to_owned(), value.clone())),
+                    .map(|(name, value)| ((*name).to_owned(), value.to_string())),
             )
             .collect(),
     };

@@ -3,8 +3,8 @@
 use super::kong_version::Version;
 use super::{Host, RequestLine, exact_property, property, property_bytes, request_headers};
 use crate::filter::shared::HostData;
-use crate::limit::Source;
 use crate::keys::{BuiltIn, SignatureVerifier};
+use crate::limit::Source;
 use crate::policy::{ClientCertificate, normalise_host};
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;

@@ -52,7 +52,10 @@ impl Gathered {
             Severity::Warning | Severity::Error => &mut self.warnings,
         };
         // Names that differ in zeros only are told apart too.
-        let key = (format!("{}\0{}", numbers_padded(&self.path), self.path), code);
+        let key = (
+            format!("{}\0{}", numbers_padded(&self.path), self.path),
+            code,
+        );
         if kept.len() >= self.most {
             match kept.last_entry() {
                 Some(last) if key < *last.key() => _ = last.remove(),

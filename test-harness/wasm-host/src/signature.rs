@@ -86,7 +86,7 @@ fn public_key(info: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 /// A value of this type, and what follows it.
 fn der(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match bytes.strip_prefix(&[tag])? {
-        [short @ ..0x80, rest @ ..] => (usize::from(*short), rest),
+        [short @ ..=0x7f, rest @ ..] => (usize::from(*short), rest),
         [0x81, length, rest @ ..] => (usize::from(*length), rest),
         [0x82, high, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
         _ => return None,

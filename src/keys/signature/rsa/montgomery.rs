@@ -154,7 +154,7 @@ impl Modulus {
 
     fn less_modulus(&self, number: Vec<Limbs>) -> Vec<Limbs> {
         let modulus = self.blocks.iter().map(|block| block.limbs());
-        let highest_first = |limbs: &Limbs| limbs.into_iter().rev().copied().collect::<Vec<_>>();
+        let highest_first = |limbs: &Limbs| limbs.iter().rev().copied().collect::<Vec<_>>();
         let is_below = number.iter().rev().flat_map(highest_first).lt(modulus
             .clone()
             .rev()
