@@ -58,8 +58,8 @@ fn arguments(question: &Question<'_>) -> Vec<u8> {
         (TEXT, question.message()),
     ];
     // Before each a byte for its field, and at most three for its length.
-    let size = fields.iter().fold(4 * fields.len(), |size, (_, bytes)| {
-        size.saturating_add(bytes.len())
+    let size = fields.iter().fold(0_usize, |size, (_, bytes)| {
+        size.saturating_add(4).saturating_add(bytes.len())
     });
     let mut arguments = Vec::with_capacity(size);
     for (field, bytes) in fields {

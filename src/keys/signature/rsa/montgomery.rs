@@ -154,11 +154,16 @@ impl Modulus {
 
     fn less_modulus(&self, number: Vec<Limbs>) -> Vec<Limbs> {
         let modulus = self.blocks.iter().map(|block| block.limbs());
-        let highest_first = |limbs: &Limbs| limbs.iter().rev().copied().collect::<Vec<_>>();
-        let is_below = number.iter().rev().flat_map(highest_first).lt(modulus
-            .clone()
+        let reversed = |mut limbs: Limbs| {
+            limbs.reverse();
+            limbs
+        };
+        let is_below = number
+            .iter()
             .rev()
-            .flat_map(|limbs| highest_first(&limbs)));
+            .copied()
+            .map(reversed)
+            .lt(modulus.clone().rev().map(reversed));
         if is_below {
             return number;
         }
