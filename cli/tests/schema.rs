@@ -110,7 +110,11 @@ fn everything() -> Value {
             },
             { "id": "d", "effect": "deny", "issuer": ["github", "https://ci.example"] },
         ],
-        "audit": { "detail": "claims", "client": "conditions" },
+        "audit": {
+            "detail": "claims", "client": "conditions",
+            "allowed": { "level": "debug", "sample": 0.25 },
+        },
+        "failed_verifications": { "rate": "60/m", "burst": 20 },
         "shared_data": true,
         "cache": { "entries": 10, "bytes": "1MiB" },
         "revocations": {

@@ -29,6 +29,7 @@ fn full() -> Value {
             "client_certificate": { "subject": "CN=a", "uri_san": ["u"], "dns_san": [] }, "replay": "once",
         }],
         "audit": { "detail": "claims", "client": "code", "allowed": { "level": "debug", "sample": 0.5 } },
+        "failed_verifications": { "rate": "60/m", "burst": 5 },
         "shared_data": true,
         "cache": { "entries": 5, "bytes": "1MiB" },
         "revocations": { "entries": [{ "sub": "s" }], "uri": "u", "unavailable": "deny" },

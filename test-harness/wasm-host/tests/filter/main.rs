@@ -13,6 +13,7 @@ mod kong;
 mod limits;
 mod once;
 mod pitfalls;
+mod records;
 mod revocations;
 mod sharing;
 mod signatures;
