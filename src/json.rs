@@ -23,6 +23,80 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
+/// The members of an object that is all of `bytes`, sorted by name; nothing for a value that is no object.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_members(bytes: &[u8]) -> Result<Option<Members>, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let members = deserializer.deserialize_any(Top)?;
+    deserializer.end()?;
+    Ok(members)
+}
+
+/// The members of an object, sorted by name.
+pub(crate) type Members = Vec<(Box<str>, Value)>;
+
+/// An object whose members are to be a list; other values are only read.
+struct Top;
+
+impl<'de> Visitor<'de> for Top {
+    type Value = Option<Members>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Strict { depth: MAX_DEPTH }.visit_seq(seq)?;
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let inner = Strict { depth: MAX_DEPTH }.inner()?;
+        // As many as the providers' tokens have.
+        let mut members = Members::with_capacity(32);
+        while let Some(name) = access.next_key::<Box<str>>()? {
+            members.push((name, access.next_value_seed(inner)?));
+        }
+        sort_by(&mut members, |(a, _), (b, _)| a < b);
+        let twice = members.windows(2).find_map(|pair| match pair {
+            [(name, _), (next, _)] if name == next => Some(name),
+            _ => None,
+        });
+        match twice {
+            Some(name) => Err(A::Error::custom(format_args!(
+                "the member {name:?} is there twice"
+            ))),
+            None => Ok(Some(members)),
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Strict {
     depth: u8,
@@ -163,6 +237,45 @@ fn string(text: &str, out: &mut dyn Write) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A test of each kind of value, and of what is wrong in each way.
+    #[test]
+    fn the_members_of_an_object_are_those_of_its_value() {
+        for text in [
+            r#"{"b":1,"a":{"d":[null,true],"c":"x"},"":-1.5}"#,
+            "{}",
+            "[{}]",
+            "null",
+            "true",
+            "1",
+            "-1",
+            "1.5",
+            r#""x""#,
+            r#"{"a":1,"b":2,"a":1}"#,
+            r#"{"a":{"b":1,"b":1}}"#,
+            r#"[{"b":1,"b":1}]"#,
+            r#"{"a":1}x"#,
+            r#"{"a":1"#,
+            "",
+            &format!("{}1{}", "[".repeat(17), "]".repeat(17)),
+            &format!("{}1{}", "[".repeat(16), "]".repeat(16)),
+            &format!("{}1{}", r#"{"a":"#.repeat(17), "}".repeat(17)),
+            &format!("{}1{}", r#"{"a":"#.repeat(16), "}".repeat(16)),
+        ] {
+            let value = parse(text.as_bytes()).map_err(|error| error.classify());
+            let expected = value.map(|value| match value {
+                Value::Object(members) => Some(
+                    members
+                        .into_iter()
+                        .map(|(name, value)| (name.into_boxed_str(), value))
+                        .collect::<Members>(),
+                ),
+                _ => None,
+            });
+            let members = parse_members(text.as_bytes()).map_err(|error| error.classify());
+            assert_eq!(members, expected, "{text}");
+        }
+    }
 
     #[test]
     fn what_can_be_read_in_two_ways_is_refused() {

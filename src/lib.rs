@@ -28,6 +28,7 @@
 )]
 
 pub mod audit;
+mod base64url;
 mod calendar;
 pub mod fetch;
 #[cfg(target_family = "wasm")]

@@ -4,8 +4,8 @@
 
 use super::public_key::PublicKey;
 use super::signature::{Ed25519Key, P256Key, P384Key, RsaKey, VerifyingKey, der};
+use crate::base64url;
 use crate::token::Algorithm;
-use ct_codecs::{Base64UrlSafeNoPadding, Decoder};
 use serde_json::{Map, Value};
 
 /// The members that only private keys have (RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037, section 2).
@@ -92,15 +92,13 @@ fn lists(array: &Value, wanted: &str) -> bool {
 
 fn bytes(key: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
     let text = key.get(name)?.as_str()?;
-    Base64UrlSafeNoPadding::decode_to_vec(text, None)
-        .ok()
-        .filter(|bytes| !bytes.is_empty())
+    base64url::decode(text).filter(|bytes| !bytes.is_empty())
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use ct_codecs::Encoder;
+    use ct_codecs::{Base64UrlSafeNoPadding, Decoder as _, Encoder as _};
     use serde_json::json;
 
     /// The modulus of RFC 7515, appendix A.2.

@@ -1,11 +1,12 @@
 //! One entry of a list of revocations.
 
 use super::date;
+use crate::base64url;
+use crate::hex::unhex;
 use crate::policy::Issuer;
 use crate::sort::sort_by;
 use crate::time::UnixTime;
 use crate::token::{Digest, Marks, scalar_text};
-use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Hex};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -193,11 +194,10 @@ fn digest(value: &Value) -> Result<Digest, EntryError> {
     };
     let text = value.as_str().ok_or_else(error)?;
     let bytes = match text.len() {
-        64 => Hex::decode_to_vec(text, None),
-        _ => Base64UrlSafeNoPadding::decode_to_vec(text, None),
+        64 => unhex(text),
+        _ => base64url::decode(text),
     };
     bytes
-        .ok()
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or_else(error)
 }

@@ -15,15 +15,23 @@ impl Claims {
     /// The claims of a parsed payload.
     #[must_use]
     pub fn new(members: Map<String, Value>) -> Self {
-        let mut claims: Vec<_> = members
-            .into_iter()
-            .map(|(name, value)| (name.into_boxed_str(), value))
-            .collect();
+        let boxed = |(name, value): (String, Value)| (name.into_boxed_str(), value);
+        let mut members: Vec<_> = members.into_iter().map(boxed).collect();
         // They come sorted, unless a feature of serde_json changes that.
-        if !claims.is_sorted_by(|(a, _), (b, _)| a <= b) {
-            sort_by(&mut claims, |(a, _), (b, _)| a < b);
+        if !members.is_sorted_by(|(a, _), (b, _)| a <= b) {
+            sort_by(&mut members, |(a, _), (b, _)| a < b);
         }
-        Self(claims.into_boxed_slice())
+        Self::from_members(members)
+    }
+
+    /// The claims of members that are sorted by name, each name once.
+    pub(super) fn from_members(members: Vec<(Box<str>, Value)>) -> Self {
+        Self(members.into_boxed_slice())
+    }
+
+    /// Whether there is a member of this name, null or not.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.member(name).is_some()
     }
 
     /// A claim by its whole name: dots, slashes and colons are part of a name, not a path.

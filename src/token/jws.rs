@@ -2,10 +2,10 @@
 
 use super::compact::Compact;
 use super::{Claims, MAX_TOKEN_BYTES, malformed};
+use crate::base64url;
 use crate::json;
 use crate::reason::{Reason, Refusal};
-use ct_codecs::{Base64UrlSafeNoPadding, Decoder};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The largest encoded JOSE header. The providers' are some 150 bytes.
 const MAX_HEADER_BYTES: usize = 4 * 1024;
@@ -60,7 +60,7 @@ impl<'a> Jws<'a> {
         Ok(Self {
             compact,
             header,
-            claims: Claims::new(claims),
+            claims,
             signature,
         })
     }
@@ -118,19 +118,19 @@ pub(super) fn check_size(compact: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn jose_header(header: &Map<String, Value>) -> Result<JoseHeader, Refusal> {
+fn jose_header(header: &Claims) -> Result<JoseHeader, Refusal> {
     // RFC 7515, section 4.1.11: an extension that is marked critical and not understood refuses. None
     // is understood here, `b64` (RFC 7797) least of all.
-    if header.contains_key("crit") || header.contains_key("b64") {
+    if header.contains("crit") || header.contains("b64") {
         return Err(malformed(
             "its JOSE header demands an extension (crit, b64)",
         ));
     }
-    if header.contains_key("enc") || header.contains_key("zip") {
+    if header.contains("enc") || header.contains("zip") {
         return Err(malformed("its JOSE header is that of a JWE"));
     }
     // A key that comes with the token proves nothing, and no CI sends one.
-    if header.contains_key("jwk") {
+    if header.contains("jwk") {
         return Err(malformed("its JOSE header brings a key along"));
     }
     // RFC 7515, sections 4.1.2 to 4.1.10: these are not used, and all the same what they must be.
@@ -167,10 +167,10 @@ fn is_strings(value: &Value) -> bool {
         .is_some_and(|items| items.iter().all(Value::is_string))
 }
 
-fn object(part: &str, what: &'static str) -> Result<Map<String, Value>, Refusal> {
-    match json::parse(&decode(part, what)?) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(malformed(format!("{what} is not a JSON object"))),
+fn object(part: &str, what: &'static str) -> Result<Claims, Refusal> {
+    match json::parse_members(&decode(part, what)?) {
+        Ok(Some(members)) => Ok(Claims::from_members(members)),
+        Ok(None) => Err(malformed(format!("{what} is not a JSON object"))),
         Err(error) if error.is_data() => Err(malformed(format!(
             "{what} repeats a member or nests too deep"
         ))),
@@ -179,14 +179,13 @@ fn object(part: &str, what: &'static str) -> Result<Map<String, Value>, Refusal>
 }
 
 fn decode(part: &str, what: &'static str) -> Result<Vec<u8>, Refusal> {
-    Base64UrlSafeNoPadding::decode_to_vec(part, None)
-        .map_err(|_| malformed(format!("{what} is not unpadded base64url")))
+    base64url::decode(part).ok_or_else(|| malformed(format!("{what} is not unpadded base64url")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ct_codecs::Encoder;
+    use ct_codecs::{Base64UrlSafeNoPadding, Encoder as _};
 
     fn encode(text: &str) -> String {
         Base64UrlSafeNoPadding::encode_to_string(text).unwrap()
