@@ -124,8 +124,8 @@ impl Revocation {
             && self.kid.as_deref().is_none_or(|kid| token.kid == Some(kid))
             && self.token.as_ref().is_none_or(|digest| {
                 token
-                    .digests
-                    .is_some_and(|digests| digests.contains(digest))
+                    .digests()
+                    .is_some_and(|digests| digests.contains(&digest))
             })
             && self.claims.iter().all(|(name, wanted)| {
                 token

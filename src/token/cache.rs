@@ -39,7 +39,6 @@ pub struct TokenCache {
 
 #[derive(Debug)]
 struct Entry {
-    compact: Box<str>,
     token: VerifiedToken,
     /// The generation of the key set that it was verified with.
     keys: u64,
@@ -49,17 +48,15 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(compact: &str, token: VerifiedToken, keys: u64, until: UnixTime) -> Self {
+    fn new(token: VerifiedToken, keys: u64, until: UnixTime) -> Self {
         // In the list of what was asked for last: the entry, its tag, and the way to its neighbours.
         const NODE: usize = size_of::<Entry>() + size_of::<u64>() + 2 * size_of::<usize>();
         // A hash table is a power of two long and at most 7/8 full, and while it grows there are two of them.
         const SLOT: usize = 2 * size_of::<usize>() + 1;
         let bytes = block(NODE)
             .saturating_add(SLOT.saturating_mul(4))
-            .saturating_add(block(compact.len()))
             .saturating_add(token.footprint());
         Self {
-            compact: compact.into(),
             token,
             keys,
             until,
@@ -130,7 +127,7 @@ impl TokenCache {
         }
         let tag = self.tag(presented);
         let entry = self.entries.get(&tag)?;
-        if !is_same(entry.compact.as_bytes(), presented) {
+        if !is_same(entry.token.compact().as_bytes(), presented) {
             return None;
         }
         if now < entry.until && serving(entry.token.issuer()) == Some(entry.keys) {
@@ -141,16 +138,10 @@ impl TokenCache {
     }
 
     /// Keeps a token that was just verified with a key of this generation, which is accepted `until`.
-    pub(super) fn insert(
-        &mut self,
-        compact: &str,
-        token: VerifiedToken,
-        keys: u64,
-        until: UnixTime,
-    ) {
-        let tag = self.tag(compact.as_bytes());
+    pub(super) fn insert(&mut self, token: VerifiedToken, keys: u64, until: UnixTime) {
+        let tag = self.tag(token.compact().as_bytes());
         self.remove(tag);
-        let entry = Entry::new(compact, token, keys, until);
+        let entry = Entry::new(token, keys, until);
         if self.limits.entries > 0 && self.make_room(entry.bytes) {
             self.until = self.until.max(until);
             self.entries.put(tag, entry);

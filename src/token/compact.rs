@@ -11,10 +11,13 @@ pub(super) struct Compact<'a> {
     digests: OnceCell<Digests>,
 }
 
+/// The two digests by which a token can be named.
 #[derive(Debug, Clone, Copy)]
-struct Digests {
-    whole: Digest,
-    signed: Digest,
+pub(super) struct Digests {
+    /// SHA-256 of the whole.
+    pub(super) whole: Digest,
+    /// SHA-256 of what was signed.
+    pub(super) signed: Digest,
 }
 
 impl<'a> Compact<'a> {
@@ -41,13 +44,13 @@ impl<'a> Compact<'a> {
         &self.digests().whole
     }
 
-    /// SHA-256 of what was signed.
-    pub(super) fn signed_digest(&self) -> &Digest {
-        &self.digests().signed
+    /// The digests, if anybody has asked for them.
+    pub(super) fn known_digests(&self) -> OnceCell<Digests> {
+        self.digests.clone()
     }
 
     /// Both in one pass: the whole begins with what was signed.
-    fn digests(&self) -> &Digests {
+    pub(super) fn digests(&self) -> &Digests {
         self.digests.get_or_init(|| {
             let (signed, bytes) = (self.signing_input(), self.text.as_bytes());
             let mut hash = Hash::new();
@@ -79,7 +82,7 @@ mod tests {
             assert_eq!(*compact.digest(), Hash::hash(text.as_bytes()), "{text}");
             let signed = text.rsplit_once('.').map_or("", |(signed, _)| signed);
             assert_eq!(
-                *compact.signed_digest(),
+                compact.digests().signed,
                 Hash::hash(signed.as_bytes()),
                 "{text}"
             );

@@ -1,7 +1,7 @@
 //! By what a token is told from others.
 
+use super::compact::Compact;
 use super::{Claims, Digest, Jws, VerifiedToken};
-use crate::sha256::Hash;
 
 /// What revocations look at: a token's claims, its key and its digests, proven or not.
 #[derive(Debug, Clone, Copy)]
@@ -10,8 +10,15 @@ pub struct Marks<'a> {
     pub claims: &'a Claims,
     /// The `kid` of its header, if it has one.
     pub kid: Option<&'a str>,
-    /// The digests of the whole and of what is signed; none for claims without a token.
-    pub digests: Option<[Digest; 2]>,
+    of: Of<'a>,
+}
+
+/// Whose marks they are.
+#[derive(Debug, Clone, Copy)]
+enum Of<'a> {
+    Claims,
+    Proven(&'a VerifiedToken),
+    Presented(&'a Compact<'a>),
 }
 
 impl<'a> Marks<'a> {
@@ -21,7 +28,18 @@ impl<'a> Marks<'a> {
         Self {
             claims,
             kid: None,
-            digests: None,
+            of: Of::Claims,
+        }
+    }
+
+    /// The digests of the whole and of what is signed; none for claims without a token. They are computed when they are
+    /// first asked for.
+    #[must_use]
+    pub fn digests(&self) -> Option<[&'a Digest; 2]> {
+        match self.of {
+            Of::Claims => None,
+            Of::Proven(token) => Some([token.digest(), token.signed_digest()]),
+            Of::Presented(text) => Some([&text.digests().whole, &text.digests().signed]),
         }
     }
 }
@@ -31,7 +49,7 @@ impl<'a> From<&'a VerifiedToken> for Marks<'a> {
         Self {
             claims: token.claims(),
             kid: token.kid(),
-            digests: Some([*token.digest(), *token.signed_digest()]),
+            of: Of::Proven(token),
         }
     }
 }
@@ -41,10 +59,7 @@ impl<'a> From<&'a Jws<'_>> for Marks<'a> {
         Self {
             claims: jws.claims(),
             kid: jws.header().kid.as_deref(),
-            digests: Some([
-                Hash::hash(jws.compact().as_bytes()),
-                Hash::hash(jws.signing_input()),
-            ]),
+            of: Of::Presented(jws.text()),
         }
     }
 }

@@ -112,13 +112,12 @@ impl Prover<'_> {
                 let checked = check(&jws, issuers, self.now)?;
                 check_signature(&jws, &checked, self.keys, self.shared, self.now)
                     .inspect_err(|refusal| self.remember_failure(&jws, &checked, refusal))?;
-                let compact = jws.compact();
                 let token = proven(jws, &checked);
                 if let Some(generation) = self.keys.generation(checked.place, self.now) {
                     let until = checked.times.expires().plus(checked.issuer.leeway);
                     // It is kept with the token, and counted.
                     token.rendering(checked.issuer);
-                    self.cache.insert(compact, token.clone(), generation, until);
+                    self.cache.insert(token.clone(), generation, until);
                 }
                 Ok(token)
             }

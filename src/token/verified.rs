@@ -1,5 +1,6 @@
 //! The proof of a token.
 
+use super::compact::{Compact, Digests};
 use super::{Claims, Times};
 use crate::audit::Rendering;
 use crate::policy::Issuer;
@@ -24,8 +25,10 @@ pub(super) struct Proof {
     pub(super) claims: Claims,
     pub(super) kid: Option<Box<str>>,
     pub(super) times: Times,
-    pub(super) digest: Digest,
-    pub(super) signed_digest: Digest,
+    /// The token as it was sent.
+    pub(super) compact: Box<str>,
+    /// Made when they are first asked for: for revocations by digest, and for rules that let tokens through once.
+    pub(super) digests: OnceCell<Digests>,
     /// Made when it is first asked for.
     pub(super) rendering: OnceCell<Rendering>,
 }
@@ -62,7 +65,7 @@ impl VerifiedToken {
     /// SHA-256 of the whole compact token.
     #[must_use]
     pub fn digest(&self) -> &Digest {
-        &self.0.digest
+        &self.digests().whole
     }
 
     /// SHA-256 of what is signed (RFC 7515's JWS Signing Input, `header.payload`).
@@ -71,7 +74,17 @@ impl VerifiedToken {
     /// token's digest is another one, and this one is the same.
     #[must_use]
     pub fn signed_digest(&self) -> &Digest {
-        &self.0.signed_digest
+        &self.digests().signed
+    }
+
+    fn digests(&self) -> &Digests {
+        let digests = &self.0.digests;
+        digests.get_or_init(|| *Compact::new(&self.0.compact).digests())
+    }
+
+    /// The token as it was sent.
+    pub(super) fn compact(&self) -> &str {
+        &self.0.compact
     }
 
     /// The job in the words of headers and records. `issuer` is the token's own.
@@ -93,6 +106,7 @@ impl VerifiedToken {
         // Two counters stand before what an Rc holds.
         const COUNTERS: usize = 2 * size_of::<usize>();
         super::footprint::block(COUNTERS.saturating_add(size_of::<Proof>()))
+            .saturating_add(super::footprint::block(self.0.compact.len()))
             .saturating_add(self.0.claims.footprint())
             .saturating_add(self.0.rendering.get().map_or(0, Rendering::footprint))
             .saturating_add(
@@ -121,7 +135,18 @@ impl VerifiedToken {
     #[cfg(test)]
     pub(crate) fn unproven_with_digests(claims: Claims, digest: Digest, signed: Digest) -> Self {
         let mut proof = Rc::into_inner(Self::unproven_with(claims, None, digest).0).expect("one");
-        proof.signed_digest = signed;
+        proof.digests = OnceCell::from(Digests {
+            whole: digest,
+            signed,
+        });
+        Self::new(proof)
+    }
+
+    /// The same with a text.
+    #[cfg(test)]
+    pub(crate) fn unproven_as(compact: &str, claims: Claims) -> Self {
+        let mut proof = Rc::into_inner(Self::unproven(claims).0).expect("one");
+        proof.compact = compact.into();
         Self::new(proof)
     }
 
@@ -138,8 +163,11 @@ impl VerifiedToken {
             times: Times::read(&Claims::new(times)).expect("they are times"),
             claims,
             kid: kid.map(Into::into),
-            digest,
-            signed_digest: digest,
+            compact: "".into(),
+            digests: OnceCell::from(Digests {
+                whole: digest,
+                signed: digest,
+            }),
             rendering: OnceCell::new(),
         })
     }

@@ -91,8 +91,8 @@ pub(super) fn proven(jws: Jws<'_>, checked: &Checked<'_>) -> VerifiedToken {
         issuer: checked.place,
         kid: jws.header().kid.as_deref().map(Into::into),
         times: checked.times,
-        digest: *jws.text().digest(),
-        signed_digest: *jws.text().signed_digest(),
+        compact: jws.compact().into(),
+        digests: jws.text().known_digests(),
         claims: jws.into_claims(),
         rendering: OnceCell::new(),
     })

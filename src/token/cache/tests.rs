@@ -16,11 +16,8 @@ fn compact(name: u8) -> String {
 /// A token with a claim of this length.
 fn token(name: u8, length: usize) -> VerifiedToken {
     let claims = json!({ "sub": "x".repeat(length) });
-    VerifiedToken::unproven_with(
-        Claims::new(claims.as_object().unwrap().clone()),
-        Some("kid"),
-        [name; 32],
-    )
+    let claims = Claims::new(claims.as_object().unwrap().clone());
+    VerifiedToken::unproven_as(&compact(name), claims)
 }
 
 fn at(secs: u64) -> UnixTime {
@@ -38,7 +35,7 @@ fn a_hit_needs_the_same_token_the_same_keys_and_time_left() {
     let mut cache = cache(10, PLENTY, PLENTY);
     let mut hits = |name: u8, generation: Option<u64>, secs: u64| {
         // A miss for the keys or the time drops the entry, so each question is about a new one.
-        cache.insert(&compact(1), token(1, 1), 7, at(330));
+        cache.insert(token(1, 1), 7, at(330));
         cache
             .get(compact(name).as_bytes(), |_| generation, at(secs))
             .is_some()
@@ -55,7 +52,7 @@ fn a_hit_needs_the_same_token_the_same_keys_and_time_left() {
 #[test]
 fn tokens_with_one_end_are_told_apart() {
     let mut cache = cache(10, PLENTY, PLENTY);
-    cache.insert(&compact(ALIKE), token(1, 1), 1, at(100));
+    cache.insert(token(ALIKE, 1), 1, at(100));
     assert!(
         cache
             .get(compact(ALIKE + 1).as_bytes(), |_| Some(1), at(0))
@@ -73,9 +70,9 @@ fn tokens_with_one_end_are_told_apart() {
 #[test]
 fn what_is_used_stays_and_the_rest_makes_way() {
     let mut cache = cache(8, PLENTY, PLENTY);
-    cache.insert(&compact(0), token(0, 1), 1, at(100));
+    cache.insert(token(0, 1), 1, at(100));
     for name in 1..200 {
-        cache.insert(&compact(name), token(name, 1), 1, at(100));
+        cache.insert(token(name, 1), 1, at(100));
         assert!(
             cache
                 .get(compact(0).as_bytes(), |_| Some(1), at(0))
@@ -100,10 +97,10 @@ fn what_is_used_stays_and_the_rest_makes_way() {
 fn an_entry_too_large_and_a_cache_of_none_are_no_cache() {
     let mut none = cache(0, PLENTY, PLENTY);
     let mut small = cache(10, 4096, PLENTY);
-    none.insert(&compact(1), token(1, 1), 1, at(100));
-    small.insert(&compact(1), token(1, 5000), 1, at(100));
+    none.insert(token(1, 1), 1, at(100));
+    small.insert(token(1, 5000), 1, at(100));
     assert!(none.is_empty() && small.is_empty() && small.bytes() == 0);
-    small.insert(&compact(2), token(2, 100), 1, at(100));
+    small.insert(token(2, 100), 1, at(100));
     assert_eq!(small.len(), 1);
 }
 
@@ -117,16 +114,16 @@ fn a_route_that_nobody_asks_gives_its_part_of_the_budget_back_when_its_tokens_ex
     let mut idle = TokenCache::new(limits, &budget);
     let mut busy = TokenCache::new(limits, &budget);
     for name in 0..100 {
-        idle.insert(&compact(name), token(name, 100), 1, at(50));
+        idle.insert(token(name, 100), 1, at(50));
     }
     assert!(budget.used() > 0);
-    busy.insert(&compact(1), token(1, 4_500), 1, at(100));
+    busy.insert(token(1, 4_500), 1, at(100));
     assert!(busy.is_empty());
     idle.forget_expired(at(49));
     assert!(!idle.is_empty());
     idle.forget_expired(at(50));
     assert_eq!((idle.len(), budget.used()), (0, 0));
-    busy.insert(&compact(1), token(1, 4_500), 1, at(100));
+    busy.insert(token(1, 4_500), 1, at(100));
     assert_eq!(busy.len(), 1);
     drop((idle, busy));
     assert_eq!(budget.used(), 0);
@@ -136,8 +133,8 @@ fn a_route_that_nobody_asks_gives_its_part_of_the_budget_back_when_its_tokens_ex
 fn a_cache_whose_own_tokens_fill_the_budget_takes_new_ones_still() {
     let mut cache = cache(100, PLENTY, 6_000);
     for name in 0..100 {
-        cache.insert(&compact(name), token(name, 100), 1, at(50));
-        cache.insert(&compact(name), token(name, 100), 1, at(50));
+        cache.insert(token(name, 100), 1, at(50));
+        cache.insert(token(name, 100), 1, at(50));
         let found = cache
             .get(compact(name).as_bytes(), |_| Some(1), at(0))
             .is_some();
@@ -203,7 +200,7 @@ proptest! {
                 Step::Insert { which, name, length, until } => {
                     // As the verifier does: only what was verified with a set that serves is inserted.
                     if let Some(keys) = keys {
-                        caches[which].insert(&compact(name), token(name, length), keys, at(until));
+                        caches[which].insert(token(name, length), keys, at(until));
                         model[which].insert(name, (length, keys, until));
                     }
                 }
