@@ -30,7 +30,7 @@ impl Claims {
     }
 
     /// Whether there is a member of this name, null or not.
-    pub(super) fn contains(&self, name: &str) -> bool {
+    pub(super) fn has_member(&self, name: &str) -> bool {
         self.member(name).is_some()
     }
 
@@ -40,7 +40,8 @@ impl Claims {
         self.member(name).filter(|value| !value.is_null())
     }
 
-    fn member(&self, name: &str) -> Option<&Value> {
+    /// A member by its whole name, null or not.
+    pub(super) fn member(&self, name: &str) -> Option<&Value> {
         let place = self
             .0
             .binary_search_by(|(known, _)| (**known).cmp(name))

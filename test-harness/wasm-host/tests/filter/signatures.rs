@@ -98,13 +98,10 @@ fn envoys_answer_counts_if_it_is_one() {
     let mut gateway = ready(Profile::Envoy, &minter);
     let mut nth = 0;
     // Whether a good and a bad signature pass, by the answer.
-    let mut check = |answer: Option<&[u8]>, fault: Option<Fault>, good: bool, bad: bool| {
+    let mut check = |answer: Option<&[u8]>, good: bool, bad: bool| {
         for (tamper, passes) in [(None, good), (Some(Tamper::Signature), bad)] {
             nth += 1;
             gateway.set_signature_answer(answer.map(<[u8]>::to_vec));
-            if let Some(fault) = fault {
-                gateway.set_fault(HostCall::CallForeignFunction, 1, fault);
-            }
             gateway.reset_host_calls();
             let token = token(&gateway, &minter, nth, tamper);
             let exchange = gateway.request(0, with_token(&token));
@@ -119,10 +116,10 @@ fn envoys_answer_counts_if_it_is_one() {
     let refusal = [&[0x12, 5], &b"wrong"[..]].concat();
     let long = [&[0x12, 0xac, 2], &[b'x'; 300][..]].concat();
     // Its own opinion; then a yes and a no that are none of its own.
-    check(None, None, true, false);
-    check(Some(&[8, 1]), None, true, true);
-    check(Some(&refusal), None, false, false);
-    check(Some(&long), None, false, false);
+    check(None, true, false);
+    check(Some(&[8, 1]), true, true);
+    check(Some(&refusal), false, false);
+    check(Some(&long), false, false);
     // What is neither: the filter verifies itself.
     for nonsense in [
         &b""[..],
@@ -139,14 +136,32 @@ fn envoys_answer_counts_if_it_is_one() {
         &[0x1a, 1, 1],
         &[0xff; 40],
     ] {
-        check(Some(nonsense), None, true, false);
+        check(Some(nonsense), true, false);
     }
+}
+
+#[test]
+fn an_envoy_that_lacks_the_function_is_asked_once() {
+    let minter = minter(SigningKey::fixed(Algorithm::Rs256));
     for status in [
         Status::NotFound,
         Status::BadArgument,
         Status::SerializationFailure,
         Status::InternalFailure,
     ] {
-        check(Some(&[8, 1]), Some(Fault::Status(status)), true, false);
+        let mut gateway = ready(Profile::Envoy, &minter);
+        // What it would answer is no opinion of its own: that must not count where there is an error.
+        gateway.set_signature_answer(Some(vec![8, 1]));
+        gateway.set_fault(HostCall::CallForeignFunction, 1, Fault::Status(status));
+        gateway.reset_host_calls();
+        for (nth, tamper) in (0..).zip([None, Some(Tamper::Signature), None]) {
+            let token = token(&gateway, &minter, nth, tamper.clone());
+            let exchange = gateway.request(0, with_token(&token));
+            match tamper {
+                None => assert_passed(&exchange),
+                Some(_) => assert_refused(&exchange, "signature_invalid"),
+            }
+        }
+        assert_eq!(asked(&gateway), 1);
     }
 }
