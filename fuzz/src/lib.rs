@@ -91,12 +91,10 @@ impl Gate {
 }
 
 fn verdict(decision: &Decision<'_>) -> Verdict {
-    let text = |pairs: Vec<(&str, String)>| -> Vec<(String, String)> {
-        pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
-    };
+    fn text(pairs: Vec<(&str, impl Into<String>)>) -> Vec<(String, String)> {
+        let owned = |(name, value): (&str, _)| (name.to_owned(), Into::into(value));
+        pairs.into_iter().map(owned).collect()
+    }
     Verdict {
         allowed: decision.outcome.is_ok(),
         blocked: decision.blocks(),

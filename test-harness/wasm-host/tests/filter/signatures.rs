@@ -155,7 +155,7 @@ fn an_envoy_that_lacks_the_function_is_asked_once() {
         gateway.set_fault(HostCall::CallForeignFunction, 1, Fault::Status(status));
         gateway.reset_host_calls();
         for (nth, tamper) in (0..).zip([None, Some(Tamper::Signature), None]) {
-            let token = token(&gateway, &minter, nth, tamper.clone());
+            let token = token(&gateway, &minter, nth, tamper);
             let exchange = gateway.request(0, with_token(&token));
             match tamper {
                 None => assert_passed(&exchange),
