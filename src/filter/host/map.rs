@@ -1,7 +1,7 @@
 //! A gateway's map of headers as the one block of memory that it hands over.
 //!
-//! The SDK makes a string of each name and value of it, and panics at a name that is not text: a quarter of what a
-//! request costs that the gate knows already.
+//! The SDK makes a string of each name and value of it, at a cost for each request that can be measured, and panics at a
+//! name that is not text.
 
 #![expect(
     unsafe_code,
