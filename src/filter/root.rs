@@ -21,8 +21,9 @@ const TICK: Duration = Duration::from_millis(500);
 /// The least time between two reviews of waiting requests that ticks bring about.
 const REVIEW_REST: Duration = Duration::from_millis(250);
 
-/// How far rules are compared with each other when a policy is loaded: some hundred milliseconds at most.
-const FINDING_STEPS: u64 = 20_000_000;
+/// How far a policy is examined when it is loaded, which holds up the gateway's worker: some ten milliseconds. `jobgate
+/// check` examines all of it.
+const FINDING_STEPS: u64 = 1_000_000;
 
 /// The most findings that are logged.
 const LOGGED_FINDINGS: usize = 50;
@@ -261,18 +262,24 @@ fn read_policy(document: &[u8], of: &str) -> Option<Policy> {
 
 /// Logs what is probably wrong with a policy; the warnings first, and of very many the first.
 fn log_findings(policy: &Policy, of: &str) {
-    let (all, findings) = policy.first_findings(FINDING_STEPS, LOGGED_FINDINGS);
-    let of_severity = |severity| findings.iter().filter(move |it| it.severity == severity);
+    let findings = policy.first_findings(FINDING_STEPS, LOGGED_FINDINGS);
+    let of_severity = |severity| {
+        findings
+            .first
+            .iter()
+            .filter(move |it| it.severity == severity)
+    };
     let warnings = of_severity(Severity::Warning);
     let in_order = warnings.chain(of_severity(Severity::Note));
-    for finding in in_order.take(LOGGED_FINDINGS) {
+    // That something was not looked at must not be lost among many.
+    for finding in in_order.take(LOGGED_FINDINGS).chain(&findings.unexamined) {
         let level = match finding.severity {
             Severity::Note => log::Level::Info,
             Severity::Warning | Severity::Error => log::Level::Warn,
         };
         log::log!(level, "jobgate: configuration{of}: {finding}");
     }
-    let more = all.saturating_sub(LOGGED_FINDINGS);
+    let more = findings.found.saturating_sub(LOGGED_FINDINGS);
     if more > 0 {
         log::info!(
             "jobgate: configuration{of}: and {more} more findings; `jobgate check` shows them all"

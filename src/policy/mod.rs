@@ -32,7 +32,7 @@ pub mod when;
 #[cfg(test)]
 mod tests;
 
-pub use analyse::{Finding, Severity};
+pub use analyse::{Finding, FirstFindings, Severity};
 pub use certificate::CertificateTest;
 pub use check::{ConfigError, ConfigErrors};
 pub use claim_name::ClaimName;

@@ -7,6 +7,9 @@ use crate::policy::compiled::{Effect, Rule};
 pub(super) fn find(analysis: &mut Analysis<'_>) {
     let policy = analysis.policy;
     for (later, issuer) in policy.issuers.iter().enumerate() {
+        if !analysis.budget.take(later as u64) {
+            return;
+        }
         let mut earlier = policy.issuers.iter().enumerate().take(later);
         let shared = earlier.find_map(|(place, other)| {
             let mut audiences = issuer.audiences.iter();
@@ -16,7 +19,10 @@ pub(super) fn find(analysis: &mut Analysis<'_>) {
         let Some((earlier, other, audience)) = shared else {
             continue;
         };
-        let confused: Vec<&Rule> = policy
+        if !analysis.budget.take_looks(analysis.rules.len()) {
+            return;
+        }
+        let confused: Vec<&Rule> = analysis
             .rules
             .iter()
             .filter(|rule| rule.effect == Effect::Allow)

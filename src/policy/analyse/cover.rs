@@ -23,7 +23,7 @@ pub(super) fn find(analysis: &mut Analysis<'_>, rule: &Rule, cases: &[Case<'_>])
         return;
     }
     for place in candidates {
-        let Some(wide) = policy.rules.get(place).filter(|wide| wide.id != rule.id) else {
+        let Some(wide) = analysis.rules.get(place).filter(|wide| wide.id != rule.id) else {
             continue;
         };
         let Some(effects) = effects(rule, wide) else {

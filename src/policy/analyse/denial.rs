@@ -41,7 +41,7 @@ fn is_allowed_without(
     name: &str,
 ) -> bool {
     let policy = analysis.policy;
-    policy.rules.iter().any(|allow| {
+    analysis.rules.iter().any(|allow| {
         allow.effect == Effect::Allow
             && !allow.shadow
             && allow.is_for(case.issuer)

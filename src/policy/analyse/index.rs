@@ -1,7 +1,7 @@
 //! Which rules could take in another one: most can be told by a path's beginning or a claim's value.
 
 use super::case::Case;
-use crate::policy::compiled::{Policy, Rule};
+use crate::policy::compiled::Rule;
 use crate::policy::glob::PathGlob;
 use crate::sort::sort_by;
 use std::collections::BinaryHeap;
@@ -39,12 +39,12 @@ fn fnv(parts: &[&str]) -> Key {
 }
 
 impl Index {
-    pub(super) fn new(policy: &Policy) -> Self {
+    pub(super) fn new(rules: &[Rule]) -> Self {
         let mut all = Self {
             entries: Vec::new(),
             rest: Vec::new(),
         };
-        for (place, rule) in policy.rules.iter().enumerate() {
+        for (place, rule) in rules.iter().enumerate() {
             choices(rule).iter().for_each(|keys| all.file(keys, place));
         }
         all.sort();
@@ -52,7 +52,7 @@ impl Index {
             entries: Vec::new(),
             rest: Vec::new(),
         };
-        for (place, rule) in policy.rules.iter().enumerate() {
+        for (place, rule) in rules.iter().enumerate() {
             let rarest = choices(rule).into_iter().min_by_key(|keys| {
                 let counts = keys.iter().map(|key| all.under(*key).len());
                 counts.max()

@@ -94,48 +94,78 @@ impl Policy {
         self.findings_within(u64::MAX)
     }
 
-    /// As [`Self::findings`], but rules are compared with each other for so many steps at most (some ten
-    /// nanoseconds each). Where that does not do, a note says so.
+    /// As [`Self::findings`], but with so many steps at most (some ten nanoseconds each). Where that does not do, a
+    /// note says so.
     #[must_use]
     pub fn findings_within(&self, steps: u64) -> Vec<Finding> {
-        self.first_findings(steps, usize::MAX).1
+        let FirstFindings {
+            mut first,
+            unexamined,
+            ..
+        } = self.first_findings(steps, usize::MAX);
+        if let Some(note) = unexamined {
+            let place = first.partition_point(|finding| finding.path < note.path);
+            first.insert(place, note);
+        }
+        first
     }
 
-    /// As [`Self::findings_within`], and of the notes and the warnings only so many each, the first by path; before
-    /// them how many there are of both.
+    /// As [`Self::findings_within`], and of the notes and the warnings only so many each, the first by path.
     #[must_use]
-    pub fn first_findings(&self, steps: u64, most: usize) -> (usize, Vec<Finding>) {
+    pub fn first_findings(&self, steps: u64, most: usize) -> FirstFindings {
+        let mut budget = Budget::new(steps);
+        let rules = budget.rules_within(self);
         let mut analysis = Analysis {
             policy: self,
+            rules,
             ways: Ways::new(self),
-            index: Index::new(self),
-            budget: Budget::new(steps),
+            index: Index::new(rules),
+            budget,
             findings: Gathered::new(most),
         };
+        // What a policy has few of comes first, so that rules don't use up the steps for it.
         contradiction::issuers(&mut analysis);
-        for rule in &self.rules {
-            analysis.rule(rule);
-        }
-        roles::find(&mut analysis);
-        audience::find(&mut analysis);
         transport::find(&mut analysis);
         trial::mode(&mut analysis);
         unknown::outside_rules(&mut analysis);
-        if analysis.budget.is_used_up() {
-            analysis.note(
-                "not-compared",
-                &"rules",
-                &"there are too many rules to compare all of them with each other when the policy is loaded",
-                &"run `jobgate check` on the policy, which compares them all",
-            );
+        roles::find(&mut analysis);
+        for rule in rules {
+            analysis.rule(rule);
         }
-        analysis.findings.finish()
+        audience::find(&mut analysis);
+        let unexamined = analysis.budget.leaves_out().then(|| Finding {
+            severity: Severity::Note,
+            code: "not-compared",
+            path: "rules".into(),
+            message: "the policy is too large for all of it to be examined when it is loaded"
+                .into(),
+            fix: "run `jobgate check` on it, which examines all".into(),
+        });
+        let (found, first) = analysis.findings.finish();
+        FirstFindings {
+            found,
+            first,
+            unexamined,
+        }
     }
+}
+
+/// The first findings of many.
+#[derive(Debug)]
+pub struct FirstFindings {
+    /// How many there are of all that was examined.
+    pub found: usize,
+    /// The first, sorted by path.
+    pub first: Vec<Finding>,
+    /// That not all was examined, if so.
+    pub unexamined: Option<Finding>,
 }
 
 /// An analysis under way.
 struct Analysis<'p> {
     policy: &'p Policy,
+    /// The rules that are examined.
+    rules: &'p [Rule],
     ways: Ways<'p>,
     index: Index,
     budget: Budget,

@@ -18,9 +18,15 @@ pub(super) fn find(analysis: &mut Analysis<'_>) {
         }
     }
     for (place, role) in policy.roles.iter().enumerate() {
+        if !analysis.budget.take_looks(1) {
+            return;
+        }
         contradiction::role(analysis, place);
         if is_used.get(place).copied().unwrap_or(false) {
             continue;
+        }
+        if !analysis.budget.take(policy.rules.len() as u64) {
+            return;
         }
         let mut expressions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
         let is_named = expressions.any(|when| when.source().contains(&role.name));

@@ -103,7 +103,15 @@ fn a_large_policy_is_compared_as_far_as_the_steps_go() {
         "{all:?}"
     );
     // Most rules have nothing to be compared with.
-    assert_eq!(codes(policy.findings_within(1_000_000)), all);
+    assert_eq!(codes(policy.findings_within(22_000_000)), all);
+    // Those with the first ids; `z` is the last.
+    let first = codes(policy.findings_within(2_000_000));
+    assert!(
+        first.contains("not-compared")
+            && first.contains("mutable-claim")
+            && !first.contains("rule-swallowed"),
+        "{first:?}"
+    );
     let some = codes(policy.findings_within(10));
     assert!(
         some.contains("not-compared") && !some.contains("rule-swallowed"),
@@ -118,7 +126,7 @@ fn rules_that_nothing_tells_apart_are_compared_as_far_as_the_steps_go() {
     let rule = |nth: usize| json!({ "id": format!("r{nth}"), "replay": "once", "hosts": [format!("h{nth}.example")] });
     let policy = parse(&json!({
         "issuers": [{ "issuer": "https://ci.example", "audience": "a", "algorithms": ["RS256"] }],
-        "rules": (0..200).map(rule).collect::<Vec<_>>(),
+        "rules": (0..1_000).map(rule).collect::<Vec<_>>(),
     }));
     let is_whole = |steps| {
         let findings = policy.findings_within(steps);
@@ -126,8 +134,35 @@ fn rules_that_nothing_tells_apart_are_compared_as_far_as_the_steps_go() {
             .iter()
             .all(|finding| finding.code != "not-compared")
     };
-    let compared = (0..200).sum::<u64>() * 2 * 2;
-    assert!(is_whole(compared + 200 * 200) && !is_whole(compared));
+    let compared = (0..1_000).sum::<u64>() * 2 * 2;
+    let looked_at = 1_000 * 1_000;
+    let all = looked_at + compared + 1_000 * 1_000;
+    assert!(is_whole(all) && !is_whole(looked_at + compared));
+}
+
+/// Where the steps don't do for finding the deny rule, nothing is said that it would have answered.
+#[test]
+fn what_was_not_looked_for_is_not_missed() {
+    let pinned = json!({ "repository_owner_id": "1", "ref": "refs/heads/main" });
+    let policy = |denies: bool| {
+        let deny = json!({ "id": "z", "effect": "deny", "claims": { "event_name": "pull_request_target" } });
+        let rules: Vec<Value> = [json!({ "id": "a", "claims": pinned })]
+            .into_iter()
+            .chain(denies.then_some(deny))
+            .collect();
+        parse(&json!({ "issuers": [{ "preset": "github", "audience": "x" }], "rules": rules }))
+    };
+    let finds = |policy: &Policy, steps| {
+        let findings = policy.findings_within(steps);
+        findings
+            .iter()
+            .any(|finding| finding.code == "forks-not-excluded")
+    };
+    assert!(finds(&policy(false), u64::MAX));
+    let policy = policy(true);
+    for steps in (0..10_000).step_by(2).chain([u64::MAX]) {
+        assert!(!finds(&policy, steps), "with {steps} steps");
+    }
 }
 
 /// Each role includes the one before, so all its tests are the role's too: none of this may grow with their square.
