@@ -158,7 +158,8 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let inner = self.inner()?;
-        let mut items = Vec::new();
+        // Most lists of a policy are of one item: there are tens of thousands.
+        let mut items = Vec::with_capacity(1);
         while let Some(item) = seq.next_element_seed(inner)? {
             items.push(item);
         }
@@ -189,21 +190,15 @@ impl<'de> Visitor<'de> for Strict {
 pub(crate) fn canonical(value: &Value, out: &mut dyn Write) {
     // What takes everything cannot fail.
     _ = match value {
+        Value::Object(map) if map.keys().is_sorted() => {
+            members(map.iter(), out);
+            Ok(())
+        }
         Value::Object(map) => {
-            let mut members: Vec<_> = map.iter().collect();
-            if !members.is_sorted_by(|a, b| a.0 <= b.0) {
-                sort_by(&mut members, |a, b| a.0 < b.0);
-            }
-            _ = out.write_char('{');
-            for (nth, (name, value)) in members.into_iter().enumerate() {
-                if nth > 0 {
-                    _ = out.write_char(',');
-                }
-                string(name, out);
-                _ = out.write_char(':');
-                canonical(value, out);
-            }
-            out.write_char('}')
+            let mut sorted: Vec<_> = map.iter().collect();
+            sort_by(&mut sorted, |a, b| a.0 < b.0);
+            members(sorted.into_iter(), out);
+            Ok(())
         }
         Value::Array(items) => {
             _ = out.write_char('[');
@@ -221,6 +216,19 @@ pub(crate) fn canonical(value: &Value, out: &mut dyn Write) {
         }
         scalar => write!(out, "{scalar}"),
     };
+}
+
+fn members<'v>(sorted: impl Iterator<Item = (&'v String, &'v Value)>, out: &mut dyn Write) {
+    _ = out.write_char('{');
+    for (nth, (name, value)) in sorted.enumerate() {
+        if nth > 0 {
+            _ = out.write_char(',');
+        }
+        string(name, out);
+        _ = out.write_char(':');
+        canonical(value, out);
+    }
+    _ = out.write_char('}');
 }
 
 fn string(text: &str, out: &mut dyn Write) {

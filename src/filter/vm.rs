@@ -28,9 +28,11 @@ pub(super) struct Vm {
     pub(super) metrics: Metrics,
     pub(super) waiting: Waiting,
     pub(super) lines: Lines,
-    /// The routes by the digests of their configurations, so that a reload that changes nothing for a route
+    /// The routes by the hashes of their configurations, so that a reload that changes nothing for a route
     /// costs no memory on Kong, where the old root context stays.
-    routes: RefCell<HashMap<[u8; 32], Weak<Route>>>,
+    routes: RefCell<HashMap<[u64; 2], Weak<Route>>>,
+    /// Has a secret of this VM: nobody can make up two configurations whose hashes are alike.
+    hasher: RandomState,
 }
 
 impl Vm {
@@ -47,6 +49,7 @@ impl Vm {
                     waiting: Waiting::default(),
                     lines: Lines::default(),
                     routes: RefCell::new(HashMap::new()),
+                    hasher: RandomState::new(),
                 })
             };
             match vm.try_borrow_mut() {
@@ -63,16 +66,17 @@ impl Vm {
         configuration: &[u8],
         make: impl FnOnce() -> Rc<Route>,
     ) -> Rc<Route> {
-        let digest = crate::sha256::Hash::hash(configuration);
+        // Less work than a digest where it is large.
+        let hashes = [0_u8, 1].map(|nth| self.hasher.hash_one((nth, configuration)));
         let Ok(mut routes) = self.routes.try_borrow_mut() else {
             return make();
         };
-        if let Some(route) = routes.get(&digest).and_then(Weak::upgrade) {
+        if let Some(route) = routes.get(&hashes).and_then(Weak::upgrade) {
             return route;
         }
         routes.retain(|_, route| route.strong_count() > 0);
         let route = make();
-        routes.insert(digest, Rc::downgrade(&route));
+        routes.insert(hashes, Rc::downgrade(&route));
         route
     }
 

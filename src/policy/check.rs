@@ -332,16 +332,34 @@ const fn secs(secs: u64) -> Duration {
 
 /// The digest of the canonical form.
 fn digest(document: &Value) -> String {
-    struct Hasher(Hash);
+    /// So much is hashed at a time.
+    const BLOCK: usize = 4 * 1024;
 
+    struct Hasher {
+        hash: Hash,
+        pending: String,
+    }
     impl fmt::Write for Hasher {
         fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0.update(text.as_bytes());
+            self.pending.push_str(text);
+            if self.pending.len() >= BLOCK {
+                self.hash.update(&self.pending);
+                self.pending.clear();
+            }
+            Ok(())
+        }
+
+        fn write_char(&mut self, character: char) -> fmt::Result {
+            // There is room for very many of these behind a block.
+            self.pending.push(character);
             Ok(())
         }
     }
-
-    let mut hasher = Hasher(Hash::new());
+    let mut hasher = Hasher {
+        hash: Hash::new(),
+        pending: String::with_capacity(2 * BLOCK),
+    };
     json::canonical(document, &mut hasher);
-    format!("sha256:{}", hex(&hasher.0.finalize()))
+    hasher.hash.update(&hasher.pending);
+    format!("sha256:{}", hex(&hasher.hash.finalize()))
 }

@@ -20,20 +20,30 @@ impl ClaimName {
     /// # Errors
     /// When it begins with `/` and is no JSON Pointer.
     pub fn parse(written: &str) -> Result<Self, String> {
+        Self::read(written.into()).map_err(|(_, message)| message)
+    }
+
+    /// As [`Self::parse`], of a text that it keeps. An error gives it back.
+    pub(super) fn read(written: String) -> Result<Self, (String, String)> {
         let Some(pointer) = written.strip_prefix('/') else {
-            return Ok(Self::whole(written));
+            return Ok(Self {
+                written,
+                top: None,
+                below: Vec::new(),
+            });
         };
         let mut parts = pointer.split('/').map(unescape);
         let (Some(top), Some(below)) = (parts.next().flatten(), parts.collect::<Option<Vec<_>>>())
         else {
-            return Err(format!(
+            let message = format!(
                 "{written:?} begins with \"/\", so it is read as a JSON Pointer, in which \"~\" is written ~0 and \"/\" within a name ~1"
-            ));
+            );
+            return Err((written, message));
         };
         Ok(Self {
-            written: written.into(),
             top: Some(top),
             below,
+            written,
         })
     }
 

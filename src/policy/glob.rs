@@ -22,14 +22,14 @@ pub struct ClaimGlob(Pattern);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathGlob {
     exact: Pattern,
-    /// The same with visible characters unescaped.
-    unescaped: Vec<Token>,
+    /// The same with visible characters unescaped, where something is escaped.
+    unescaped: Option<Box<[Token]>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pattern {
     text: String,
-    tokens: Vec<Token>,
+    tokens: Box<[Token]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl PathGlob {
         }
         let text = checked(text)?;
         Ok(Self {
-            unescaped: path_tokens(&text, true),
+            unescaped: text.contains('%').then(|| path_tokens(&text, true)),
             exact: Pattern {
                 tokens: path_tokens(&text, false),
                 text,
@@ -138,7 +138,11 @@ impl PathGlob {
     /// Whether it covers a path in which visible characters are not escaped, whichever way it was written.
     #[must_use]
     pub(super) fn matches_unescaped(&self, path: &str) -> bool {
-        covers(&self.unescaped, path.chars())
+        covers(self.unescaped(), path.chars())
+    }
+
+    fn unescaped(&self) -> &[Token] {
+        self.unescaped.as_deref().unwrap_or(&self.exact.tokens)
     }
 
     /// The pattern as it was written.
@@ -148,8 +152,8 @@ impl PathGlob {
     }
 }
 
-fn path_tokens(text: &str, unescape: bool) -> Vec<Token> {
-    let mut tokens = Vec::new();
+fn path_tokens(text: &str, unescape: bool) -> Box<[Token]> {
+    let mut tokens = Vec::with_capacity(text.len());
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
         let rest = characters.as_str();
@@ -167,7 +171,7 @@ fn path_tokens(text: &str, unescape: bool) -> Vec<Token> {
             characters.next();
         }
     }
-    tokens
+    tokens.into()
 }
 
 fn checked(text: &str) -> Result<String, String> {

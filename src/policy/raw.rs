@@ -50,7 +50,8 @@ pub(super) struct RawPolicy {
     pub(super) roles: BTreeMap<String, OneOrMany<RawRole>>,
     /// [What is allowed and denied](#roles-and-rules). Nothing is allowed that no rule allows; a deny wins over every allow;
     /// their order never matters.
-    pub(super) rules: Vec<RawRule>,
+    // Boxed: the list of very many must not need as much memory again to grow.
+    pub(super) rules: Vec<Box<RawRule>>,
     /// [What is told to whom](#audit).
     #[serde(default)]
     pub(super) audit: RawAudit,

@@ -22,12 +22,12 @@ impl Checker {
     /// The rules, sorted by id.
     pub(super) fn rules(
         &mut self,
-        raw: Vec<RawRule>,
+        raw: Vec<Box<RawRule>>,
         roles: &Roles,
         issuers: Option<&[Issuer]>,
     ) -> Vec<Rule> {
-        let mut rules: Vec<Rule> = Vec::new();
-        let mut ids: HashSet<String> = HashSet::new();
+        let mut rules: Vec<Rule> = Vec::with_capacity(raw.len());
+        let mut ids: HashSet<String> = HashSet::with_capacity(raw.len());
         let pinned: Vec<Vec<bool>> = issuers
             .unwrap_or_default()
             .iter()
@@ -44,7 +44,7 @@ impl Checker {
                 );
             }
             let errors_before = self.errors.len();
-            let rule = self.rule(path, nth, raw, roles, issuers);
+            let rule = self.rule(path, nth, *raw, roles, issuers);
             // A rule with errors, or whose issuer or roles have some, may look unpinned only because of them.
             let is_sound = self.errors.len() == errors_before && roles.are_ordered();
             if let Some(issuers) = issuers.filter(|_| is_sound) {
@@ -79,8 +79,9 @@ impl Checker {
                 );
             }
         }
-        let mut hosts = Vec::new();
-        for (nth, text) in self.non_empty(at("hosts"), raw.hosts).iter().enumerate() {
+        let texts = self.non_empty(at("hosts"), raw.hosts);
+        let mut hosts = Vec::with_capacity(texts.len());
+        for (nth, text) in texts.iter().enumerate() {
             hosts.extend(self.ok(at("hosts").item(nth), HostGlob::parse(text)));
         }
         let methods = self.non_empty(at("methods"), raw.methods);
@@ -95,8 +96,9 @@ impl Checker {
                 self.error(at("methods").item(nth), message);
             }
         }
-        let mut paths = Vec::new();
-        for (nth, text) in self.non_empty(at("paths"), raw.paths).iter().enumerate() {
+        let texts = self.non_empty(at("paths"), raw.paths);
+        let mut paths = Vec::with_capacity(texts.len());
+        for (nth, text) in texts.iter().enumerate() {
             paths.extend(self.ok(at("paths").item(nth), PathGlob::parse(text)));
         }
         let effect = match raw.effect {
@@ -244,12 +246,11 @@ impl Checker {
         let path = path.into();
         let mut tests = Vec::with_capacity(raw.0.len());
         for (name, raw) in raw.0 {
-            let path = path.member(&name);
-            let test = self.claim(path, raw);
-            tests.extend(
-                self.ok(path, ClaimName::parse(&name))
-                    .map(|name| (name, test)),
-            );
+            let test = self.claim(path.member(&name), raw);
+            match ClaimName::read(name) {
+                Ok(name) => tests.push((name, test)),
+                Err((name, message)) => self.error(path.member(&name), message),
+            }
         }
         ClaimSet(tests)
     }
@@ -291,14 +292,24 @@ impl Checker {
     }
 }
 
-fn sorted_by_id(rules: Vec<Rule>) -> Vec<Rule> {
-    // Rules are too large to be moved as often as sorting does.
-    let mut order: Vec<(&str, usize)> = rules.iter().map(|rule| &*rule.id).zip(0..).collect();
+fn sorted_by_id(mut rules: Vec<Rule>) -> Vec<Rule> {
+    // Rules are too large to be moved as often as sorting does, and too many to be there twice.
+    let names = rules.iter().map(|rule| &*rule.id);
+    let mut order: Vec<(&str, usize)> = names.zip(0..).collect();
     sort_by(&mut order, |a, b| a < b);
-    let order: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
-    let mut rules: Vec<Option<Rule>> = rules.into_iter().map(Some).collect();
-    let sorted = order
-        .into_iter()
-        .filter_map(|place| rules.get_mut(place).and_then(Option::take));
-    sorted.collect()
+    // Where each of them belongs.
+    let mut targets = vec![0; rules.len()];
+    for (target, (_, place)) in order.into_iter().enumerate() {
+        if let Some(entry) = targets.get_mut(place) {
+            *entry = target;
+        }
+    }
+    for place in 0..rules.len() {
+        // Each turn brings one to where it belongs.
+        while let Some(target) = targets.get(place).copied().filter(|it| *it != place) {
+            rules.swap(place, target);
+            targets.swap(place, target);
+        }
+    }
+    rules
 }

@@ -34,7 +34,7 @@ impl PathGlob {
     #[must_use]
     pub(in crate::policy) fn includes(&self, other: &Self) -> bool {
         covers(&self.exact.tokens, other.exact.tokens.iter().copied())
-            && covers(&self.unescaped, other.unescaped.iter().copied())
+            && covers(self.unescaped(), other.unescaped().iter().copied())
     }
 
     /// Whether some path is covered by both, as it is written.

@@ -26,10 +26,10 @@ impl PathGlob {
     /// That is so also where a star stands within an escape of the path, which is then no escape of the glob:
     /// before the first star there is none, and from the next slash on behind the last.
     pub(in crate::policy) fn literal(&self) -> Literal {
-        match literal(&self.unescaped) {
+        match literal(self.unescaped()) {
             Literal::End(end) => match end.split_once('/') {
                 Some((_, end)) => Literal::End(format!("/{end}")),
-                None => Literal::Beginning(text(&self.unescaped)),
+                None => Literal::Beginning(text(self.unescaped())),
             },
             other => other,
         }
@@ -37,13 +37,13 @@ impl PathGlob {
 
     /// Whether it has a star that stays within a segment.
     pub(in crate::policy) fn has_star(&self) -> bool {
-        self.unescaped.contains(&Token::WithinSegment)
+        self.unescaped().contains(&Token::WithinSegment)
     }
 
     /// The segments of such paths up to the first `**`: none for one that may differ.
     pub(in crate::policy) fn segments(&self) -> Vec<Option<String>> {
         let is_any = |token: &Token| *token == Token::Any;
-        let before = self.unescaped.split(is_any).next().unwrap_or_default();
+        let before = self.unescaped().split(is_any).next().unwrap_or_default();
         let mut segments: Vec<_> = before
             .split(|token| *token == Token::Char('/'))
             .skip(1)
@@ -52,7 +52,7 @@ impl PathGlob {
                 _ => None,
             })
             .collect();
-        if before.len() < self.unescaped.len() {
+        if before.len() < self.unescaped().len() {
             // The one in which it stands.
             segments.pop();
         }
