@@ -364,10 +364,8 @@ pub fn judge<'p>(
     // Shadow mode changes nothing for traffic that is not the gate's: only tokens of its own issuers are
     // kept from the upstream.
     let is_of_ours = || {
-        let mut ours = policy.issuers.iter().map(|issuer| &issuer.issuer);
-        claimed_issuer
-            .as_ref()
-            .is_some_and(|claimed| ours.any(|issuer| issuer == claimed))
+        let claimed = claimed_issuer.as_ref();
+        claimed.is_some_and(|claimed| policy.issuer_of(claimed).is_some())
     };
     decision.strip_token =
         !policy.carrier.forward && (policy.mode == Mode::Enforce || is_of_ours());

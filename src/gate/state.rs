@@ -54,8 +54,7 @@ impl State {
         match refused.refusal.reason {
             Reason::KeysUnavailable => {
                 let claimed = decision.claimed_issuer.as_ref()?;
-                let mut issuers = decision.policy?.issuers.iter();
-                let place = issuers.position(|issuer| issuer.issuer == *claimed)?;
+                let place = decision.policy?.issuer_of(claimed)?;
                 self.keys.wait(place, decision.at)
             }
             Reason::RevocationsUnavailable => {

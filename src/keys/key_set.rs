@@ -3,6 +3,7 @@
 use super::jwk;
 use super::public_key::PublicKey;
 use crate::json;
+use crate::sort::sort_by;
 use crate::token::Algorithm;
 use serde_json::Value;
 use std::fmt;
@@ -23,8 +24,11 @@ pub struct SkippedKey {
 /// The usable keys of a document.
 #[derive(Debug, Clone, Default)]
 pub struct KeySet {
-    /// Shared with whoever verifies: they hold what was computed once.
+    /// Shared with whoever verifies: they hold what was computed once. Those without a `kid` first, then by it, and of
+    /// one `kid` in the document's order.
     keys: Vec<Arc<PublicKey>>,
+    /// For each of [`Algorithm::ALL`] the place of the only key that serves it; none if there are none or several.
+    alone: [Option<usize>; Algorithm::ALL.len()],
     /// The keys that are not used.
     pub skipped: Vec<SkippedKey>,
 }
@@ -85,15 +89,27 @@ impl KeySet {
                 }
             }
         }
+        let mut keys = Vec::new();
         for (nth, key) in usable.iter().enumerate() {
             match conflict(&usable, nth, key) {
-                None => set.keys.push(Arc::new(key.clone())),
+                None => keys.push((nth, Arc::new(key.clone()))),
                 Some(why) => set.skipped.push(SkippedKey {
                     kid: key.kid().map(String::from),
                     why,
                 }),
             }
         }
+        sort_by(&mut keys, |(nth, key), (other_nth, other)| {
+            (key.kid(), nth) < (other.kid(), other_nth)
+        });
+        set.keys = keys.into_iter().map(|(_, key)| key).collect();
+        set.alone = std::array::from_fn(|at| {
+            let algorithm = *Algorithm::ALL.get(at)?;
+            let keys = set.keys.iter().enumerate();
+            let mut serving = keys.filter(|(_, key)| key.serves(algorithm));
+            let (place, _) = serving.next()?;
+            serving.next().is_none().then_some(place)
+        });
         if set.keys.is_empty() {
             let why = set
                 .skipped
@@ -129,17 +145,20 @@ impl KeySet {
         kid: Option<&str>,
         algorithm: Algorithm,
     ) -> Option<&Arc<PublicKey>> {
-        let mut fitting = self
+        let Some(kid) = kid else {
+            let at = Algorithm::ALL
+                .iter()
+                .position(|known| *known == algorithm)?;
+            return self.keys.get((*self.alone.get(at)?)?);
+        };
+        let start = self.keys.partition_point(|key| key.kid() < Some(kid));
+        // Of one `kid` there are as many as the algorithms can tell apart, which are few.
+        let mut named = self
             .keys
             .iter()
-            .filter(|key| key.serves(algorithm))
-            .filter(|key| kid.is_none() || key.kid() == kid);
-        let first = fitting.next();
-        if kid.is_none() && fitting.next().is_some() {
-            None
-        } else {
-            first
-        }
+            .skip(start)
+            .take_while(|key| key.kid() == Some(kid));
+        named.find(|key| key.serves(algorithm))
     }
 }
 
@@ -162,6 +181,7 @@ fn conflict(usable: &[PublicKey], nth: usize, key: &PublicKey) -> Option<&'stati
 mod tests {
     use super::*;
     use crate::keys::jwk::tests::{key, okp, p256};
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn set(keys: &[Value]) -> KeySet {
@@ -221,6 +241,60 @@ mod tests {
             );
         }
         assert!(set.find(Some("b"), Algorithm::Rs256).is_none());
+    }
+
+    /// What a look at each key in the document's order finds.
+    fn by_looking_at_each<'k>(
+        keys: &'k [PublicKey],
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Option<&'k PublicKey> {
+        let usable = keys.iter().enumerate();
+        let mut fitting = usable
+            .filter(|(nth, key)| conflict(keys, *nth, key).is_none() && key.serves(algorithm))
+            .map(|(_, key)| key)
+            .filter(|key| kid.is_none() || key.kid() == kid);
+        let first = fitting.next();
+        first.filter(|_| kid.is_some() || fitting.next().is_none())
+    }
+
+    /// A key of some type, with a `kid` or without, that may be limited to an algorithm.
+    fn any_key() -> impl Strategy<Value = Value> {
+        let kid = prop::sample::select(vec![None, Some(""), Some("a"), Some("b"), Some("ab")]);
+        (0..8_u8, kid).prop_map(|(which, kid)| {
+            let mut key = match which {
+                0 => key(json!({})),
+                1 => key(json!({ "alg": "RS256" })),
+                2 => key(json!({ "alg": "PS256" })),
+                3 => key(json!({ "alg": "RS512" })),
+                4 => p256(json!({})),
+                5 => p256(json!({ "alg": "ES256" })),
+                6 => okp(json!({})),
+                _ => okp(json!({ "x": "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw" })),
+            };
+            let members = key.as_object_mut().unwrap();
+            match kid {
+                Some(kid) => members.insert("kid".into(), json!(kid)),
+                None => members.remove("kid"),
+            };
+            key
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_key_is_the_one_that_a_look_at_each_finds(
+            documents in proptest::collection::vec(any_key(), 1..10),
+        ) {
+            let keys: Vec<_> = documents.iter().filter_map(|key| jwk::public_key(key).ok()).collect();
+            let set = KeySet::from_value(&json!({ "keys": documents }));
+            for &algorithm in Algorithm::ALL {
+                for kid in [None, Some(""), Some("a"), Some("b"), Some("ab"), Some("A"), Some("c")] {
+                    let found = set.as_ref().ok().and_then(|set| set.find(kid, algorithm));
+                    prop_assert_eq!(found, by_looking_at_each(&keys, kid, algorithm));
+                }
+            }
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ use super::when::When;
 use crate::hex::hex;
 use crate::json;
 use crate::sha256::Hash;
+use crate::sort::sort_by;
 use crate::time::{parse_span, span_text};
 use crate::token::Carrier;
 use serde_json::Value;
@@ -153,6 +154,7 @@ impl Checker {
                 RawMode::Enforce => Mode::Enforce,
                 RawMode::Shadow => Mode::Shadow,
             },
+            issuer_order: in_order(issuers.as_deref().unwrap_or_default()),
             issuers: issuers?,
             carrier: carrier?,
             headers,
@@ -272,6 +274,14 @@ impl Checker {
         }
         Some(span)
     }
+}
+
+/// The places of issuers, sorted by their names, which are unique.
+fn in_order(issuers: &[Issuer]) -> Vec<usize> {
+    let names = issuers.iter().map(|issuer| issuer.issuer.as_str());
+    let mut order: Vec<(&str, usize)> = names.zip(0..).collect();
+    sort_by(&mut order, |a, b| a < b);
+    order.into_iter().map(|(_, place)| place).collect()
 }
 
 /// The claims that conditions look at.

@@ -50,6 +50,8 @@ pub struct Policy {
     pub limits: Vec<Limit>,
     /// How many tokens of one source address may fail verification in each worker, if that is limited.
     pub failed_verifications: Option<Rate>,
+    /// The places of all issuers, sorted by their names.
+    pub(super) issuer_order: Vec<usize>,
     /// Finds the rules and roles that a request is about.
     pub(super) index: Index,
 }
@@ -59,6 +61,16 @@ impl Policy {
     #[must_use]
     pub fn uses_tokens_up(&self) -> bool {
         self.rules.iter().any(|rule| rule.replay == Replay::Once)
+    }
+
+    /// The issuer of this name, byte for byte, by its place.
+    #[must_use]
+    pub fn issuer_of(&self, name: &str) -> Option<usize> {
+        let named = |place: &usize| self.issuers.get(*place).map(|it| it.issuer.as_str());
+        let place = self
+            .issuer_order
+            .binary_search_by(|place| named(place).cmp(&Some(name)));
+        self.issuer_order.get(place.ok()?).copied()
     }
 
     /// What its rules look at that the host must be asked for.

@@ -6,7 +6,7 @@
 use super::verify::{check_audience, check_types, find_algorithm, find_issuer, key_unknown};
 use super::{Claims, Jws, Times};
 use crate::keys::KeySet;
-use crate::policy::Issuer;
+use crate::policy::Policy;
 use crate::reason::Refusal;
 use crate::time::UnixTime;
 
@@ -56,7 +56,7 @@ pub enum Finding {
 /// Every check of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examination {
-    /// The issuer, by its place among those that were given, if it is one of them.
+    /// The issuer, by its place in the policy, if it is one of its.
     pub issuer: Option<usize>,
     /// In the order in which the gate makes them.
     pub checks: Vec<(Check, Finding)>,
@@ -77,7 +77,7 @@ impl Examination {
 #[must_use]
 pub fn examine(
     jws: &Jws<'_>,
-    issuers: &[Issuer],
+    policy: &Policy,
     keys: Option<&KeySet>,
     now: UnixTime,
 ) -> Examination {
@@ -89,7 +89,7 @@ pub fn examine(
         }
     }
     let claims = jws.claims();
-    let (found, issuer) = finding(Some(find_issuer(claims, issuers)));
+    let (found, issuer) = finding(Some(find_issuer(claims, policy)));
     let (place, issuer) = issuer.unzip();
     let (accepted, algorithm) = finding(issuer.map(|issuer| find_algorithm(jws, issuer)));
     let (types, _) = finding(Some(check_types(claims)));
@@ -118,10 +118,10 @@ pub fn examine(
     }
 }
 
-/// The issuer that claims name, by its place among these.
+/// The issuer that claims name, by its place in the policy.
 ///
 /// # Errors
 /// As when a token is verified: `issuer_unknown`, `claim_missing` or `token_malformed`.
-pub fn issuer_of(claims: &Claims, issuers: &[Issuer]) -> Result<usize, Refusal> {
-    find_issuer(claims, issuers).map(|(place, _)| place)
+pub fn issuer_of(claims: &Claims, policy: &Policy) -> Result<usize, Refusal> {
+    find_issuer(claims, policy).map(|(place, _)| place)
 }

@@ -109,7 +109,7 @@ impl Prover<'_> {
             }
             Kind::Limited(refused, _) => Err(refused.refusal),
             Kind::New(jws) => {
-                let checked = check(&jws, issuers, self.now)?;
+                let checked = check(&jws, self.policy, self.now)?;
                 check_signature(&jws, &checked, self.keys, self.shared, self.now)
                     .inspect_err(|refusal| self.remember_failure(&jws, &checked, refusal))?;
                 let token = proven(jws, &checked);

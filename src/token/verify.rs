@@ -7,7 +7,7 @@ use super::times::missing;
 use super::verified::Proof;
 use super::{Algorithm, Claims, Jws, Times, VerifiedToken, malformed};
 use crate::keys::{KeyMiss, KeyRing};
-use crate::policy::Issuer;
+use crate::policy::{Issuer, Policy};
 use crate::reason::{Reason, Refusal};
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
@@ -16,18 +16,18 @@ use std::cell::OnceCell;
 
 /// Proves a token: header, issuer, audience and times, then the signature with the issuer's key.
 ///
-/// `issuers` and `keys` run in parallel. An unknown `kid` is noted in `keys`, which may then want a fetch.
+/// The policy's issuers and `keys` run in parallel. An unknown `kid` is noted in `keys`, which may then want a fetch.
 ///
 /// # Errors
 /// The first check that fails, as one of the 401 reasons or `keys_unavailable`.
 pub fn verify(
     jws: Jws<'_>,
-    issuers: &[Issuer],
+    policy: &Policy,
     keys: &KeyRing,
     shared: &dyn SharedData,
     now: UnixTime,
 ) -> Result<VerifiedToken, Refusal> {
-    let checked = check(&jws, issuers, now)?;
+    let checked = check(&jws, policy, now)?;
     check_signature(&jws, &checked, keys, shared, now)?;
     Ok(proven(jws, &checked))
 }
@@ -45,10 +45,10 @@ pub(super) struct Checked<'i> {
 /// Checks everything but the signature.
 pub(super) fn check<'i>(
     jws: &Jws<'_>,
-    issuers: &'i [Issuer],
+    policy: &'i Policy,
     now: UnixTime,
 ) -> Result<Checked<'i>, Refusal> {
-    let (place, issuer) = find_issuer(jws.claims(), issuers)?;
+    let (place, issuer) = find_issuer(jws.claims(), policy)?;
     let algorithm = find_algorithm(jws, issuer)?;
     check_types(jws.claims())?;
     check_audience(jws.claims(), &issuer.audiences)?;
@@ -105,17 +105,16 @@ pub(super) fn key_unknown() -> Refusal {
 
 pub(super) fn find_issuer<'i>(
     claims: &Claims,
-    issuers: &'i [Issuer],
+    policy: &'i Policy,
 ) -> Result<(usize, &'i Issuer), Refusal> {
     let claimed = match claims.get("iss") {
         Some(Value::String(issuer)) => issuer,
         Some(_) => return Err(malformed("iss is not a string")),
         None => return Err(missing("iss")),
     };
-    issuers
-        .iter()
-        .enumerate()
-        .find(|(_, issuer)| issuer.issuer == *claimed)
+    policy
+        .issuer_of(claimed)
+        .and_then(|place| Some((place, policy.issuers.get(place)?)))
         .ok_or_else(|| Refusal::new(Reason::IssuerUnknown, "iss is no issuer of the policy"))
 }
 

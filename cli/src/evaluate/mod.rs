@@ -288,13 +288,13 @@ fn of_token(question: &Question<'_>, compact: &str, notes: &mut Vec<String>) -> 
             };
         }
     };
-    let claimed = issuer_of(jws.claims(), &policy.issuers).ok();
+    let claimed = issuer_of(jws.claims(), policy).ok();
     let issuer = claimed.and_then(|place| policy.issuers.get(place));
     let keys = match question.keys {
         Some(keys) => Some(keys),
         None => issuer.and_then(|issuer| inline_keys(issuer, &jws)),
     };
-    let examination = examine(&jws, &policy.issuers, keys, question.at);
+    let examination = examine(&jws, policy, keys, question.at);
     let mut checks = vec![CheckView {
         name: "form",
         standing: Standing::Passes,
@@ -347,7 +347,7 @@ fn of_claims(question: &Question<'_>, claims: &Claims, issuer: Option<usize>) ->
     let policy = question.policy;
     let found = match issuer {
         Some(place) => Ok(place),
-        None => issuer_of(claims, &policy.issuers),
+        None => issuer_of(claims, policy),
     };
     let place = match found {
         Ok(place) => place,

@@ -127,7 +127,7 @@ impl Check {
         let keys = Pool::new(0).keys(&self.policy.issuers);
         let now = UnixTime::from_secs(NOW);
         let verdict = Jws::parse(token)
-            .and_then(|jws| token::verify(jws, &self.policy.issuers, &keys, &NoSharedData, now));
+            .and_then(|jws| token::verify(jws, &self.policy, &keys, &NoSharedData, now));
         verdict.err().map(|refusal| refusal.reason.code())
     }
 
