@@ -4,6 +4,7 @@ use super::host::Host;
 use super::lines::Line;
 use super::root::{Route, now};
 use crate::fetch::{Answer, Cause, Fetch, FetchError, Remote, Report, Step, is_entity_tag};
+use crate::time::UnixTime;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
 use std::cell::RefCell;
@@ -54,8 +55,7 @@ impl Drop for Fetcher {
 
 impl Fetcher {
     /// Sends the fetches that are due.
-    pub(super) fn on_tick(&mut self, route: &Route) {
-        let Ok(now) = now() else { return };
+    pub(super) fn on_tick(&mut self, route: &Route, now: UnixTime) {
         for (remote, fetch) in std::mem::take(&mut self.next) {
             self.send_or_wait(route, remote, fetch);
         }

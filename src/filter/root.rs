@@ -126,10 +126,8 @@ impl Route {
     }
 
     /// What is to be done from time to time beside fetching.
-    fn keep(&self) {
-        let (Some(policy), Ok(now)) = (&self.policy, now()) else {
-            return;
-        };
+    fn keep(&self, now: UnixTime) {
+        let Some(policy) = &self.policy else { return };
         self.begin_record(policy, self.shared(), now);
         if let Some(Ok(mut state)) = self.state.as_ref().map(RefCell::try_borrow_mut) {
             state.cache.forget_expired(now);
@@ -156,10 +154,8 @@ impl Root {
     }
 
     /// Decides waiting requests again: what they wait for may have come, or their time be over.
-    fn review(&self, route: &Route) {
-        if let Ok(now) = now() {
-            route.vm.waiting.review(self.context, now, now.plus(TICK));
-        }
+    fn review(&self, route: &Route, now: UnixTime) {
+        route.vm.waiting.review(self.context, now, now.plus(TICK));
     }
 }
 
@@ -167,8 +163,8 @@ impl Context for Root {
     fn on_http_call_response(&mut self, call: u32, headers: usize, body_size: usize, _: usize) {
         if let Some(route) = self.route.clone() {
             let is_over = self.fetcher.on_response(&route, call, headers, body_size);
-            if is_over {
-                self.review(&route);
+            if let (true, Ok(now)) = (is_over, now()) {
+                self.review(&route, now);
             }
         }
     }
@@ -199,12 +195,13 @@ impl RootContext for Root {
         true
     }
 
+    /// A VM of many routes has very many ticks: with nothing to do each asks the host for the time, and no more.
     fn on_tick(&mut self) {
-        if let Some(route) = self.route.clone() {
-            self.fetcher.on_tick(&route);
-            route.keep();
-            if now().is_ok_and(|now| route.vm.waiting.is_due(now, REVIEW_REST)) {
-                self.review(&route);
+        if let (Some(route), Ok(now)) = (self.route.clone(), now()) {
+            self.fetcher.on_tick(&route, now);
+            route.keep(now);
+            if route.vm.waiting.is_due(now, REVIEW_REST) {
+                self.review(&route, now);
             }
         }
     }
