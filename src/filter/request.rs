@@ -1,14 +1,14 @@
 //! One request: neutralise, decide, carry out, record. All in the request-headers callback, and without a
 //! pause before the verdict but where the host holds back what is paused.
 
-use super::host::request_headers;
+use super::host::{request_headers, request_trailers};
 use super::root::{Route, now};
 use super::waiting::Waiter;
 use crate::audit::{answer, record, upstream_headers};
 use crate::gate::{Decision, Request, judge};
 use crate::policy::{ClientCertificate, Level, Policy};
 use crate::reason::{Reason, Refusal};
-use crate::request::{HeaderMap, Neutralise, neutralise, same_name, starts_like};
+use crate::request::{Header, HeaderMap, Neutralise, neutralise, same_name, starts_like};
 use crate::time::UnixTime;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -36,6 +36,15 @@ impl RequestFilter {
             route,
             permitted: Rc::default(),
             waits: false,
+        }
+    }
+
+    /// Refuses a request that was permitted, or waits.
+    fn hold_back(&mut self) {
+        let waiting = self.route.as_ref().filter(|_| self.waits);
+        let waited = waiting.is_some_and(|route| route.vm.waiting.forget(self.context));
+        if self.permitted.replace(false) || waited {
+            _ = refuse_blindly();
         }
     }
 
@@ -92,7 +101,8 @@ impl HttpContext for RequestFilter {
         self.action()
     }
 
-    /// Trailers are headers to some servers: reserved names have no place there either.
+    /// Trailers are headers to some servers: reserved names have no place there either. A request goes no further with
+    /// trailers that can't be read, or of which such a one can't be taken away.
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         let Some(policy) = self
             .route
@@ -101,17 +111,25 @@ impl HttpContext for RequestFilter {
         else {
             return self.action();
         };
-        let trailers = hostcalls::get_map_bytes(TRAILERS).unwrap_or_default();
-        for (name, _) in &trailers {
-            let name_bytes = name.as_bytes();
-            let reserved = starts_like(name_bytes, policy.headers.prefix.as_bytes());
-            if reserved || same_name(name_bytes, policy.carrier.header.as_bytes()) {
-                // Where this fails there are no trailers to forward.
-                _ = hostcalls::remove_map_value(TRAILERS, name);
-            }
+        if clear_trailers(policy).is_err() {
+            self.hold_back();
         }
         self.action()
     }
+}
+
+/// Takes reserved names out of the trailers.
+fn clear_trailers(policy: &Policy) -> Result<(), Status> {
+    for Header { name, .. } in &request_trailers()? {
+        let is_reserved = starts_like(name, policy.headers.prefix.as_bytes())
+            || same_name(name, policy.carrier.header.as_bytes());
+        if is_reserved {
+            // Names that are no text can't be named to the host.
+            let name = str::from_utf8(name).map_err(|_| Status::ParseFailure)?;
+            hostcalls::remove_map_value(TRAILERS, name)?;
+        }
+    }
+    Ok(())
 }
 
 /// What is known of a request before anything about it is changed.
@@ -277,9 +295,12 @@ fn refuse(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
     );
 }
 
-/// The answer where not even a decision can be made: no route was ever configured, or there is no time.
+/// The answer where not even a decision can be made: no route was ever configured, there is no time, or trailers came that
+/// no decision was made about.
 fn refuse_blindly() -> Action {
-    log::error!("jobgate: a request was refused without a decision: no configuration, or no clock");
+    log::error!(
+        "jobgate: a request was refused without a decision: no configuration, no clock, or trailers that can't be cleared"
+    );
     let body =
         br#"{"type":"urn:jobgate:reason:internal_error","status":503,"code":"internal_error"}"#;
     let headers = vec![("content-type", "application/problem+json")];

@@ -45,11 +45,13 @@ impl Waiting {
         }
     }
 
-    /// Forgets a request that is over.
-    pub(super) fn forget(&self, context: u32) {
-        if let Ok(mut waiters) = self.waiters.try_borrow_mut() {
+    /// Forgets a request that is over. Whether it waited.
+    pub(super) fn forget(&self, context: u32) -> bool {
+        self.waiters.try_borrow_mut().is_ok_and(|mut waiters| {
+            let count = waiters.len();
             waiters.retain(|waiter| waiter.context != context);
-        }
+            waiters.len() < count
+        })
     }
 
     /// Whether the last review was so long ago that a tick should bring another: every root context of the VM has

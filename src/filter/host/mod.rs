@@ -114,8 +114,18 @@ pub(super) fn detect() -> &'static dyn Host {
 /// Both hosts refuse header names that are not tokens (RFC 9110, section 5.6.2), so names are ASCII; values
 /// can be any bytes.
 pub(super) fn request_headers() -> Result<HeaderMap, Status> {
-    map::block(MapType::HttpRequestHeaders)
-        .and_then(|block| HeaderMap::from_block(block).map_err(|_| Status::ParseFailure))
+    headers_of(MapType::HttpRequestHeaders)
+}
+
+/// All request trailers, in order; none where the host has none.
+///
+/// Names are whatever the host lets through: they need be no text.
+pub(super) fn request_trailers() -> Result<HeaderMap, Status> {
+    headers_of(MapType::HttpRequestTrailers)
+}
+
+fn headers_of(map: MapType) -> Result<HeaderMap, Status> {
+    map::block(map).and_then(|block| HeaderMap::from_block(block).map_err(|_| Status::ParseFailure))
 }
 
 /// For what is only shown.

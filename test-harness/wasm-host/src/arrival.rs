@@ -41,8 +41,10 @@ pub(crate) fn arrive(profile: Profile, request: &Request) -> Result<Arrived, Ref
 /// Names must be HTTP tokens and come in lower case; `Host` becomes `:authority`. Fragments,
 /// `*` and bytes beyond ASCII in the target are refused, absolute-form is taken apart.
 fn envoy(request: &Request) -> Result<Arrived, Refused> {
-    let names = request.headers.iter().chain(&request.trailers);
-    if names.clone().any(|(name, _)| !is_token(name)) {
+    let trailers = request.trailers.iter();
+    let trailers = trailers.filter(|_| !request.are_trailers_rewritten);
+    let mut names = request.headers.iter().chain(trailers);
+    if names.any(|(name, _)| !is_token(name)) {
         return Err(BAD_REQUEST);
     }
     let (authority, path) = split_absolute(&request.target);

@@ -17,6 +17,8 @@ pub struct Request {
     pub headers: Vec<Pair>,
     /// The trailers.
     pub trailers: Vec<Pair>,
+    /// Envoy: whether another filter has written the trailers, whose names Envoy does not look at then.
+    pub are_trailers_rewritten: bool,
     /// The body; none at all when empty.
     pub body: Vec<u8>,
     /// The client's address and port.
@@ -36,6 +38,7 @@ impl Request {
             scheme: "http".into(),
             headers: vec![(b"Host".to_vec(), b"gateway.example".to_vec())],
             trailers: Vec::new(),
+            are_trailers_rewritten: false,
             body: Vec::new(),
             peer: "192.0.2.1:40000".into(),
             client: Client::Plain,
@@ -61,6 +64,13 @@ impl Request {
     pub fn trailer(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.trailers
             .push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Says that another filter has written the trailers, whose names are not looked at then.
+    #[must_use]
+    pub fn with_rewritten_trailers(mut self) -> Self {
+        self.are_trailers_rewritten = true;
         self
     }
 

@@ -248,6 +248,61 @@ fn trailers_bring_no_reserved_header_and_no_token() {
 }
 
 #[test]
+fn a_trailer_whose_name_is_no_text_neither_traps_nor_passes_for_a_reserved_one() {
+    let mut gateway = ready(Profile::Envoy, &policy(Profile::Envoy));
+    let token = good_token(&gateway);
+    let request = Request::new("POST", "/")
+        .header("authorization", format!("Bearer {token}"))
+        .body("x")
+        .trailer(b"x-\xff", "kept")
+        .trailer("x-jobgate-branch", "forged")
+        .with_rewritten_trailers();
+    let exchange = gateway.request(0, request.clone());
+    assert_passed(&exchange);
+    let trailers = &exchange.upstream().unwrap().trailers;
+    assert_eq!(trailers, &[(b"x-\xff".to_vec(), b"kept".to_vec())]);
+
+    // There is no way to have this one taken away.
+    let reserved = request.trailer(b"x-jobgate-\xff", "forged");
+    assert_held_back(&gateway.request(0, reserved));
+}
+
+#[test]
+fn a_request_whose_trailers_can_not_be_cleared_goes_no_further() {
+    let mut gateway = ready(Profile::Envoy, &policy(Profile::Envoy));
+    let token = good_token(&gateway);
+    let request = Request::new("POST", "/")
+        .header("authorization", format!("Bearer {token}"))
+        .body("x")
+        .trailer("x-jobgate-branch", "forged");
+    // The first is for the headers.
+    gateway.set_fault(
+        HostCall::GetHeaderMapPairs,
+        2,
+        Fault::Status(Status::BadArgument),
+    );
+    assert_held_back(&gateway.request(0, request.clone()));
+
+    gateway.reset_host_calls();
+    assert_passed(&gateway.request(0, request.clone()));
+    // The last is for the trailer.
+    let removals = gateway.host_calls()[&HostCall::RemoveHeaderMapValue];
+    gateway.set_fault(
+        HostCall::RemoveHeaderMapValue,
+        removals,
+        Fault::Status(Status::BadArgument),
+    );
+    assert_held_back(&gateway.request(0, request));
+}
+
+/// Answered by the filter, and nothing of it is left to go on.
+fn assert_held_back(exchange: &Exchange) {
+    assert!(exchange.traps.is_empty(), "{:?}", exchange.traps);
+    assert_eq!(exchange.local().map(|answer| answer.status), Some(503));
+    assert!(exchange.upstream().is_none(), "{:?}", exchange.outcome);
+}
+
+#[test]
 fn a_request_costs_few_host_calls() {
     for profile in BOTH {
         let mut gateway = ready(profile, &policy(profile));
