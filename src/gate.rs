@@ -67,8 +67,13 @@ impl<'a> Request<'a> {
 }
 
 /// A decision's unique name: a UUID of version 7 (RFC 9562), so ids sort by time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DecisionId(u128);
+///
+/// It is put into words once: headers, record and answer all say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecisionId {
+    number: u128,
+    text: [u8; 36],
+}
 
 impl DecisionId {
     /// An id for this moment, from a number that is random for each route in a VM and one that is new for each decision.
@@ -78,61 +83,54 @@ impl DecisionId {
         // 12 bits of the counter keep ids of one millisecond in order; the other 62 are the random number
         // and the counter, mixed.
         let mixed = (vm ^ nth.wrapping_mul(0x9e37_79b9_7f4a_7c15)) & 0x3fff_ffff_ffff_ffff;
-        Self(
-            millis << 80
-                | 0x7 << 76
-                | u128::from(nth & 0xfff) << 64
-                | 0b10 << 62
-                | u128::from(mixed),
-        )
+        let number = millis << 80
+            | 0x7 << 76
+            | u128::from(nth & 0xfff) << 64
+            | 0b10 << 62
+            | u128::from(mixed);
+        Self {
+            number,
+            text: uuid_text(number),
+        }
     }
-}
 
-impl DecisionId {
     /// The id's text, of 36 characters.
     #[must_use]
-    pub fn text(self) -> IdText {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [b'-'; 36];
-        let mut places = text
-            .iter_mut()
-            .enumerate()
-            .filter(|(place, _)| !matches!(place, 8 | 13 | 18 | 23));
-        for byte in self.0.to_be_bytes() {
-            for digit in [byte >> 4, byte & 0xf] {
-                if let (Some((_, place)), Some(digit)) =
-                    (places.next(), DIGITS.get(usize::from(digit)))
-                {
-                    *place = *digit;
-                }
-            }
-        }
-        IdText(text)
+    pub fn text(&self) -> &str {
+        // Digits and hyphens are text.
+        str::from_utf8(&self.text).unwrap_or_default()
     }
 
     /// A number that is spread evenly over the ids of a route in a VM, one after the other.
     #[must_use]
     pub const fn spread(self) -> u32 {
         // The upper bits of what the counter was mixed to.
-        (self.0 >> 30 & 0xffff_ffff) as u32
-    }
-}
-
-/// The text of a [`DecisionId`].
-#[derive(Debug, Clone, Copy)]
-pub struct IdText([u8; 36]);
-
-impl AsRef<str> for IdText {
-    fn as_ref(&self) -> &str {
-        // Digits and hyphens are text.
-        str::from_utf8(&self.0).unwrap_or_default()
+        (self.number >> 30 & 0xffff_ffff) as u32
     }
 }
 
 impl fmt::Display for DecisionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text().as_ref())
+        f.write_str(self.text())
     }
+}
+
+/// RFC 9562, section 4.
+fn uuid_text(number: u128) -> [u8; 36] {
+    /// Where the digits of each byte stand.
+    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+    let mut text = [b'-'; 36];
+    for (place, byte) in PLACES.into_iter().zip(number.to_be_bytes()) {
+        if let Some(digits) = text
+            .get_mut(place..)
+            .and_then(|rest| rest.first_chunk_mut())
+        {
+            *digits = [digit(byte >> 4), digit(byte & 0xf)];
+        }
+    }
+    text
 }
 
 /// What was decided, and everything that explains it.
@@ -322,8 +320,8 @@ pub fn judge<'p>(
     let presented = find_token(policy, request).and_then(|carried| prover.look_up(carried));
     let claimed_issuer = presented
         .as_ref()
-        .ok()
-        .and_then(|token| token.claimed_issuer(policy));
+        .map(Presented::claimed_issuer)
+        .unwrap_or_default();
     decision.retry = presented.as_ref().ok().and_then(Presented::retry);
     decision.cached = presented.as_ref().is_ok_and(Presented::is_known);
     let path = decision
@@ -363,13 +361,11 @@ pub fn judge<'p>(
     decision.outcome = outcome;
     // Shadow mode changes nothing for traffic that is not the gate's: only tokens of its own issuers are
     // kept from the upstream.
-    let is_of_ours = || {
-        let claimed = claimed_issuer.as_ref();
-        claimed.is_some_and(|claimed| policy.issuer_of(claimed).is_some())
-    };
     decision.strip_token =
-        !policy.carrier.forward && (policy.mode == Mode::Enforce || is_of_ours());
-    decision.claimed_issuer = claimed_issuer.filter(|_| token.is_none());
+        !policy.carrier.forward && (policy.mode == Mode::Enforce || claimed_issuer.is_of(policy));
+    if token.is_none() {
+        decision.claimed_issuer = claimed_issuer.into_text(policy);
+    }
     decision.token = token;
     decision
 }

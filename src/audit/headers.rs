@@ -14,7 +14,7 @@ pub fn upstream_headers<'d>(decision: &'d Decision<'_>) -> Vec<(&'d str, Cow<'d,
     // The five that are about the decision, and the identity.
     let mut headers: Vec<(&str, Cow<'_, str>)> = Vec::with_capacity(16);
     headers.push((&names.decision, decision.label().into()));
-    headers.push((&names.decision_id, decision.id.to_string().into()));
+    headers.push((&names.decision_id, decision.id.text().into()));
     headers.push((&names.policy, policy.digest.as_str().into()));
     let (rule, roles) = match &decision.outcome {
         Ok(permit) => (Some(permit.rule()), permit.roles()),

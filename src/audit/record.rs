@@ -85,7 +85,7 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
 fn begin(line: &mut Line, decision: &Decision<'_>, refused: Option<&Refused>) {
     let policy = decision.policy;
     line.word("event", "jobgate.decision");
-    line.word("decision_id", decision.id.text().as_ref());
+    line.word("decision_id", decision.id.text());
     line.number("time_ms", decision.at.as_millis());
     line.word("decision", decision.label());
     if let Some(refused) = refused {

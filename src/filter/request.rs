@@ -1,7 +1,7 @@
 //! One request: neutralise, decide, carry out, record. All in the request-headers callback, and without a
 //! pause before the verdict but where the host holds back what is paused.
 
-use super::host::{request_headers, request_trailers};
+use super::host::{Host, request_headers, request_trailers};
 use super::root::{Route, now};
 use super::waiting::Waiter;
 use crate::audit::{answer, record, upstream_headers};
@@ -13,7 +13,7 @@ use crate::time::UnixTime;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, LogLevel, MapType, Status};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -80,6 +80,8 @@ impl HttpContext for RequestFilter {
             Settled::Refused => {}
             Settled::Waits(wait) => {
                 self.waits = true;
+                // By the time that it is decided, another may have been chosen.
+                arrival.ask_route(host);
                 // That all headers are shown was found before some were taken away.
                 arrival.told = 0;
                 let vm = Rc::clone(&route.vm);
@@ -137,8 +139,9 @@ fn clear_trailers(policy: &Policy) -> Result<(), Status> {
 pub(super) struct Arrival {
     /// How many headers the callback was told of.
     told: usize,
-    /// The proxy's own name for the route by which it came to the gate. Envoy chooses again after any change.
-    route: Option<String>,
+    /// The proxy's own name for the route by which it came to the gate, once it was asked for. Envoy chooses again after
+    /// any change.
+    route: OnceCell<Option<String>>,
     /// The same for the service or cluster, if a rule asks.
     service: Option<String>,
     /// What the client has proven, if a rule asks.
@@ -146,15 +149,30 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
-    /// Asks the host; only for what this route's rules look at, beside what records have.
+    /// Asks the host, only for what this route's rules look at: each of these takes a request more time than all that
+    /// is decided of it.
     fn take(told: usize, route: &Route) -> Self {
         let (host, needs) = (route.vm.host, route.needs);
         Self {
             told,
-            route: host.route(),
+            route: if needs.route {
+                OnceCell::from(host.route())
+            } else {
+                OnceCell::new()
+            },
             service: needs.service.then(|| host.service()).flatten(),
             certificate: needs.certificate.then(|| host.certificate()),
         }
+    }
+
+    /// The route's name, for rules.
+    fn route(&self) -> Option<&str> {
+        self.route.get()?.as_deref()
+    }
+
+    /// The route's name, for the record.
+    fn ask_route(&self, host: &dyn Host) -> Option<&str> {
+        self.route.get_or_init(|| host.route()).as_deref()
     }
 }
 
@@ -203,7 +221,7 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
     let request = Request {
         cut: &cut,
         host: host.authority(&headers),
-        route: arrival.route.as_deref(),
+        route: arrival.route(),
         service: arrival.service.as_deref(),
         certificate: arrival
             .certificate
@@ -224,6 +242,10 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
         let detail = "the request has more headers than the gateway shows";
         return Err(because(Reason::HeaderReserved, detail));
     }
+    if policy.audit.allowed.sample.takes(id.spread()) {
+        // Whatever comes of it goes on record, and nothing was changed yet.
+        arrival.ask_route(host);
+    }
     let (names, carrier) = (&policy.headers, &policy.carrier.header);
     let plan = neutralise(&headers, names, carrier, host.header_power()).map_err(refused)?;
     for name in &plan.remove {
@@ -236,7 +258,9 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
     if decision.blocks() {
         return Err(Box::new(decision));
     }
-    host.note_route(arrival.route.as_deref()).map_err(failed)?;
+    if route.needs.route {
+        host.note_route(arrival.route()).map_err(failed)?;
+    }
     carry_out(route, &decision, policy, &headers, &plan).map_err(failed)?;
     log_decision(route, arrival, &decision);
     Ok(())
@@ -312,7 +336,7 @@ fn refuse_blindly() -> Action {
 fn log_decision(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
     let record = decision
         .is_recorded()
-        .then(|| record(decision, arrival.route.as_deref()));
+        .then(|| record(decision, arrival.ask_route(route.vm.host)));
     if let Some(record) = &record {
         let level = match &decision.outcome {
             Ok(_) => allowed_level(decision.policy),

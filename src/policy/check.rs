@@ -164,6 +164,7 @@ impl Checker {
             rules,
             audit: audit?,
             shared_data: raw.shared_data,
+            note_route: raw.note_route,
             digest,
             cache: cache?,
             revocations: revocations?,

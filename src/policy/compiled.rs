@@ -40,6 +40,8 @@ pub struct Policy {
     pub audit: Audit,
     /// Whether the host has shared data, where it can't be asked (Kong).
     pub shared_data: bool,
+    /// Whether word of the route that was judged is left even if no rule looks at it (Envoy).
+    pub note_route: bool,
     /// `sha256:` and the digest of the configuration's canonical form, in hex.
     pub digest: String,
     /// How much the verified-token cache may hold.
@@ -77,8 +79,10 @@ impl Policy {
     #[must_use]
     pub fn needs(&self) -> Needs {
         let any = |test: fn(&Rule) -> bool| self.rules.iter().any(test);
+        let routes = any(|rule| !rule.routes.is_empty() || rule.when.is_some());
         Needs {
-            service: any(|rule| !rule.routes.is_empty() || rule.when.is_some()),
+            route: routes || self.note_route,
+            service: routes,
             certificate: any(|rule| rule.certificate.is_some()),
         }
     }

@@ -64,6 +64,8 @@ pub struct ClientCertificate {
 /// What a policy's conditions look at beside headers, method and path: only that need be asked of the host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
+    /// The name of the route, for rules or for filters behind the gate.
+    pub route: bool,
     /// The name of the service or cluster.
     pub service: bool,
     /// The client's certificate.

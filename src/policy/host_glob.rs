@@ -83,20 +83,23 @@ impl fmt::Display for HostGlob {
 /// is too long, with user information, or with any character but ASCII letters, digits, `-` and `_`.
 #[must_use]
 pub fn normalise_host(host: &[u8]) -> Option<String> {
-    let host = str::from_utf8(host).ok()?;
-    if let Some(rest) = host.strip_prefix('[') {
-        let (address, rest) = rest.split_once(']')?;
+    if let Some(rest) = host.strip_prefix(b"[") {
+        let (address, rest) = str::from_utf8(rest).ok()?.split_once(']')?;
         let address: Ipv6Addr = address.parse().ok()?;
         return (rest.is_empty() || is_port(rest.strip_prefix(':')?))
             .then(|| format!("[{address}]"));
     }
-    let name = match host.split_once(':') {
-        Some((name, port)) => Some(name).filter(|_| is_port(port))?,
-        None => host,
-    };
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let is_name = name.len() <= MAX_NAME_BYTES && name.split('.').all(is_label);
-    is_name.then(|| name.to_ascii_lowercase())
+    // As bytes: every request has a host, and text is dearer to take apart.
+    let mut parts = host.splitn(2, |&byte| byte == b':');
+    let name = parts.next()?;
+    if let Some(port) = parts.next() {
+        str::from_utf8(port).ok().filter(|port| is_port(port))?;
+    }
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    let is_name = name.len() <= MAX_NAME_BYTES && name.split(|&byte| byte == b'.').all(is_label);
+    String::from_utf8(name.to_ascii_lowercase())
+        .ok()
+        .filter(|_| is_name)
 }
 
 fn has_port(name: &str) -> bool {
@@ -107,10 +110,10 @@ fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
-fn is_label(text: &str) -> bool {
+fn is_label(text: &[u8]) -> bool {
     (1..=MAX_LABEL_BYTES).contains(&text.len())
         && text
-            .bytes()
+            .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 

@@ -60,6 +60,12 @@ pub(super) struct RawPolicy {
     /// Default: `false`.
     #[serde(default)]
     pub(super) shared_data: bool,
+    /// Whether the name of the route that was judged is left in Envoy's [filter state](#routes) even where no rule names
+    /// `routes` and none has a `when`: `true` for a gate that routes enable.
+    ///
+    /// Default: `false`.
+    #[serde(default)]
+    pub(super) note_route: bool,
     /// [How many proven tokens](#cache) are remembered.
     #[serde(default)]
     pub(super) cache: RawCache,

@@ -15,6 +15,17 @@ pub struct HeaderMap {
     /// As the proxy-wasm ABI writes maps: the count, the lengths of each name and value, then each name and value with
     /// a zero byte behind it. Numbers have 32 bits, the least significant first.
     block: Vec<u8>,
+    /// Where they are in it: a request's headers are gone through several times.
+    places: Vec<Place>,
+}
+
+/// Where a name begins and ends in a block, and the value behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    name: usize,
+    name_end: usize,
+    value: usize,
+    value_end: usize,
 }
 
 /// A block of memory is no map of headers.
@@ -33,35 +44,25 @@ impl HeaderMap {
         if block.is_empty() {
             return Ok(Self::default());
         }
-        number(&block, 0).ok_or(NoHeaderMap)?;
-        let mut lengths = Lengths::of(&block);
-        let mut at = lengths.end().ok_or(NoHeaderMap)?;
-        for _ in 0..lengths.count {
-            let (name, value) = lengths.next(&block).ok_or(NoHeaderMap)?;
-            let end = at.checked_add(name).ok_or(NoHeaderMap)?;
-            block
-                .get_mut(at..end)
-                .ok_or(NoHeaderMap)?
-                .make_ascii_lowercase();
-            at = end
-                .checked_add(value)
-                .and_then(|end| end.checked_add(2))
-                .filter(|end| *end <= block.len())
-                .ok_or(NoHeaderMap)?;
+        let places = places(&block).ok_or(NoHeaderMap)?;
+        for place in &places {
+            if let Some(name) = block.get_mut(place.name..place.name_end) {
+                name.make_ascii_lowercase();
+            }
         }
-        Ok(Self { block })
+        Ok(Self { block, places })
     }
 
     /// How many there are, pseudo-headers included.
     #[must_use]
     pub fn len(&self) -> usize {
-        Lengths::of(&self.block).count
+        self.places.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.places.is_empty()
     }
 
     /// The value of the first header of exactly this name (pseudo-headers included).
@@ -81,12 +82,9 @@ impl HeaderMap {
     /// All headers in order.
     #[must_use]
     pub fn iter(&self) -> Headers<'_> {
-        let lengths = Lengths::of(&self.block);
-        let rest = lengths.end().and_then(|at| self.block.get(at..));
         Headers {
             block: &self.block,
-            lengths,
-            rest: rest.unwrap_or_default(),
+            places: self.places.iter(),
         }
     }
 }
@@ -104,59 +102,49 @@ impl<'a> IntoIterator for &'a HeaderMap {
 #[derive(Debug, Clone)]
 pub struct Headers<'a> {
     block: &'a [u8],
-    lengths: Lengths,
-    /// The names and values that are still to come.
-    rest: &'a [u8],
+    places: std::slice::Iter<'a, Place>,
 }
 
 impl<'a> Iterator for Headers<'a> {
     type Item = Header<'a>;
 
     fn next(&mut self) -> Option<Header<'a>> {
-        let (name, value) = self.lengths.next(self.block)?;
-        let (name, rest) = self.rest.split_at_checked(name)?;
-        let (value, rest) = rest.get(1..)?.split_at_checked(value)?;
-        self.rest = rest.get(1..)?;
-        Some(Header { name, value })
+        let place = self.places.next()?;
+        Some(Header {
+            name: self.block.get(place.name..place.name_end)?,
+            value: self.block.get(place.value..place.value_end)?,
+        })
     }
 }
 
-/// Where the lengths of a block's names and values are.
-#[derive(Debug, Clone)]
-struct Lengths {
-    count: usize,
-    /// Of the next two.
-    at: usize,
-}
-
-impl Lengths {
-    fn of(block: &[u8]) -> Self {
-        Self {
-            count: number(block, 0).unwrap_or(0),
-            at: NUMBER,
-        }
-    }
-
-    /// Where the last of them ends; to be asked before the first is taken.
-    fn end(&self) -> Option<usize> {
-        self.count.checked_mul(2 * NUMBER)?.checked_add(self.at)
-    }
-
-    fn next(&mut self, block: &[u8]) -> Option<(usize, usize)> {
-        let end = NUMBER.checked_add(self.count.checked_mul(2 * NUMBER)?)?;
-        if self.at >= end {
+/// Where a block's headers are; none if one of them would not be within it.
+fn places(block: &[u8]) -> Option<Vec<Place>> {
+    let (count, rest) = block.split_first_chunk::<NUMBER>()?;
+    let size = number(*count)?.checked_mul(2 * NUMBER)?;
+    let lengths = rest.get(..size)?;
+    let mut at = size.checked_add(NUMBER)?;
+    let mut places = Vec::with_capacity(size / (2 * NUMBER));
+    let mut lengths = lengths.as_chunks::<NUMBER>().0.iter().copied();
+    while let (Some(name), Some(value)) = (lengths.next(), lengths.next()) {
+        let name_end = at.checked_add(number(name)?)?;
+        let value_begin = name_end.checked_add(1)?;
+        let value_end = value_begin.checked_add(number(value)?)?;
+        places.push(Place {
+            name: at,
+            name_end,
+            value: value_begin,
+            value_end,
+        });
+        at = value_end.checked_add(1)?;
+        if at > block.len() {
             return None;
         }
-        let name = number(block, self.at)?;
-        let value = number(block, self.at.checked_add(NUMBER)?)?;
-        self.at = self.at.checked_add(2 * NUMBER)?;
-        Some((name, value))
     }
+    Some(places)
 }
 
-fn number(block: &[u8], at: usize) -> Option<usize> {
-    let bytes = block.get(at..)?.first_chunk::<NUMBER>()?;
-    usize::try_from(u32::from_le_bytes(*bytes)).ok()
+fn number(bytes: [u8; NUMBER]) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(bytes)).ok()
 }
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
@@ -173,9 +161,8 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for HeaderMap {
             texts.push(0);
             count = count.saturating_add(1);
         }
-        Self {
-            block: [number(count).as_slice(), &lengths, &texts].concat(),
-        }
+        // More than 4 GiB of them are none.
+        Self::from_block([number(count).as_slice(), &lengths, &texts].concat()).unwrap_or_default()
     }
 }
 
@@ -190,7 +177,7 @@ pub(crate) fn starts_like(name: &[u8], prefix: &[u8]) -> bool {
         && name
             .iter()
             .zip(prefix)
-            .all(|(a, b)| folded(*a) == folded(*b))
+            .all(|(a, b)| a == b || folded(*a) == folded(*b))
 }
 
 /// One byte for every spelling of a header name's character. CGI makes `_` of whatever is not a letter or

@@ -149,6 +149,11 @@ fn carries_jws(value: &[u8]) -> bool {
 }
 
 fn query_carries_jws(query: &[u8]) -> bool {
+    // A JWS has two dots, each of which may be escaped: most queries are too poor in both to be looked at closer.
+    let dots = query.iter().filter(|byte| matches!(byte, b'.' | b'%'));
+    if dots.take(2).count() < 2 {
+        return false;
+    }
     String::from_utf8_lossy(query)
         .split('&')
         .filter_map(|pair| pair.split_once('='))

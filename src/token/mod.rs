@@ -34,7 +34,7 @@ pub use extract::{Carried, Carrier, extract};
 pub use failures::{FailureTables, Failures};
 pub use jws::{JoseHeader, Jws};
 pub use marks::Marks;
-pub use presented::{Presented, Prover};
+pub use presented::{Claimed, Presented, Prover};
 pub use times::Times;
 pub use verified::{Digest, VerifiedToken};
 pub use verify::verify;

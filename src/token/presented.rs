@@ -32,6 +32,46 @@ enum Kind<'a> {
     New(Jws<'a>),
 }
 
+/// What a token says its issuer is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Claimed {
+    /// Nothing, or it was not read.
+    #[default]
+    Nothing,
+    /// The policy's issuer at this place.
+    Of(usize),
+    /// This one.
+    Text(String),
+}
+
+impl From<Option<String>> for Claimed {
+    fn from(text: Option<String>) -> Self {
+        text.map_or(Self::Nothing, Self::Text)
+    }
+}
+
+impl Claimed {
+    /// Whether it is an issuer of the policy.
+    #[must_use]
+    pub fn is_of(&self, policy: &Policy) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Of(place) => policy.issuers.get(*place).is_some(),
+            Self::Text(text) => policy.issuer_of(text).is_some(),
+        }
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn into_text(self, policy: &Policy) -> Option<String> {
+        match self {
+            Self::Nothing => None,
+            Self::Of(place) => Some(policy.issuers.get(place)?.issuer.clone()),
+            Self::Text(text) => Some(text),
+        }
+    }
+}
+
 /// What the gate of a policy proves the token of one request with.
 #[expect(
     missing_debug_implementations,
@@ -159,15 +199,12 @@ impl Presented<'_> {
 
     /// What it says its issuer is, which proves nothing for this request yet.
     #[must_use]
-    pub fn claimed_issuer(&self, policy: &Policy) -> Option<String> {
+    pub fn claimed_issuer(&self) -> Claimed {
         match &self.0 {
-            Kind::Known(token) => token.claims().text("iss").map(Cow::into_owned),
-            Kind::New(jws) => jws.claims().text("iss").map(Cow::into_owned),
-            Kind::Rejected(rejection) => {
-                let issuer = policy.issuers.get(rejection.issuer)?;
-                Some(issuer.issuer.clone())
-            }
-            Kind::Limited(_, claimed) => claimed.clone(),
+            Kind::Known(token) => Claimed::Of(token.issuer()),
+            Kind::Rejected(rejection) => Claimed::Of(rejection.issuer),
+            Kind::New(jws) => Claimed::from(jws.claims().text("iss").map(Cow::into_owned)),
+            Kind::Limited(_, claimed) => Claimed::from(claimed.clone()),
         }
     }
 

@@ -22,8 +22,8 @@ use self::roles::RoleIndex;
 use self::tree::{Names, Tree};
 use super::compiled::{Effect, Policy, Role, Rule};
 use super::condition::Subject;
+use crate::sort::sort_by;
 use crate::token::Claims;
-use std::collections::BTreeSet;
 
 /// How many rules are looked at to say why none matched, at most.
 const MAX_LOOKED_AT: usize = 64;
@@ -85,13 +85,14 @@ impl Find for Index {
     }
 
     fn candidates(&self, subject: &Subject<'_>) -> Vec<usize> {
-        let mut places = BTreeSet::new();
+        let mut places = Vec::new();
         for (effect, tree) in [(Effect::Allow, &self.allows), (Effect::Deny, &self.denies)] {
             tree.find(&Seen { effect, subject }, &mut |found| {
-                places.extend(found);
+                places.extend_from_slice(found);
             });
         }
-        places.into_iter().collect()
+        each_once(&mut places);
+        places
     }
 
     fn about(&self, subject: &Subject<'_>) -> impl Iterator<Item = usize> {
@@ -102,6 +103,14 @@ impl Find for Index {
         let mut lists = Vec::new();
         self.scopes.find(&seen, &mut |found| lists.push(found));
         Merged(lists).take(MAX_LOOKED_AT)
+    }
+}
+
+/// Sorts numbers, and leaves each of them there once. Mostly there are few, and they are so already.
+fn each_once(numbers: &mut Vec<usize>) {
+    if !numbers.is_sorted_by(|a, b| a < b) {
+        sort_by(numbers, |a, b| a < b);
+        numbers.dedup();
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::build::{Entry, root};
 use super::dimension::{Ask, Dimension, Fixed};
+use super::each_once;
 use super::key::{Key, Shape};
 use crate::policy::claim_name::ClaimName;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// In more dimensions than this a node looks up those in which the request has something. In tests policies are
 /// small.
@@ -111,7 +112,7 @@ impl Tree {
             return;
         };
         // A list may have the same key many times, and at each level of the tree anew.
-        let mut met: BTreeSet<usize> = BTreeSet::new();
+        let mut met: Vec<usize> = Vec::new();
         let is_told = request.probe(dimension, &split.shapes, &mut |key| {
             let place = split
                 .buckets
@@ -121,6 +122,7 @@ impl Tree {
         if !is_told {
             met = (0..split.buckets.len()).collect();
         }
+        each_once(&mut met);
         for (_, node) in met.iter().filter_map(|place| split.buckets.get(*place)) {
             self.descend(node, request, found);
         }

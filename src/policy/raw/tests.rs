@@ -31,6 +31,7 @@ fn full() -> Value {
         "audit": { "detail": "claims", "client": "code", "allowed": { "level": "debug", "sample": 0.5 } },
         "failed_verifications": { "rate": "60/m", "burst": 5 },
         "shared_data": true,
+        "note_route": true,
         "cache": { "entries": 5, "bytes": "1MiB" },
         "revocations": { "entries": [{ "sub": "s" }], "uri": "u", "unavailable": "deny" },
         "limits": [{

@@ -108,9 +108,14 @@ impl Gate {
                 jwks["cluster"] = json!(server);
             }
         }
-        if let (Gateway::Kong, Some(members)) = (gateway, policy.as_object_mut()) {
-            // It can't be asked whether it has a zone, and here it has.
-            members.entry("shared_data").or_insert(json!(true));
+        if let Some(members) = policy.as_object_mut() {
+            let member = match gateway {
+                // It can't be asked whether it has a zone, and here it has.
+                Gateway::Kong => "shared_data",
+                // Routes serve only what was judged as theirs.
+                Gateway::Envoy => "note_route",
+            };
+            members.entry(member).or_insert(json!(true));
         }
         policy
     }
@@ -224,7 +229,10 @@ mod tests {
         let on = |gateway| gate.configuration(gateway, &topology);
         assert_eq!(
             on(Gateway::Envoy),
-            json!({ "issuers": [{ "jwks": { "cluster": "nowhere" } }, { "keys": {} }] })
+            json!({
+                "issuers": [{ "jwks": { "cluster": "nowhere" } }, { "keys": {} }],
+                "note_route": true,
+            })
         );
         assert_eq!(
             on(Gateway::Kong),

@@ -56,6 +56,13 @@ pub(crate) fn measure(profile: Profile) -> Sheet {
     let mut small = ready(profile, &[policy(profile, 10)]);
     let plain = with(&good);
     sheet.insert("warm", cost(&mut small, 0, "allow", |_| plain.clone()));
+    let mut unrecorded = policy(profile, 10);
+    unrecorded["audit"] = json!({ "allowed": { "sample": 0 } });
+    let mut unrecorded = ready(profile, &[unrecorded]);
+    sheet.insert(
+        "warm, not recorded",
+        cost(&mut unrecorded, 0, "allow", |_| plain.clone()),
+    );
     let long = plain
         .clone()
         .body(vec![b'x'; 1000])

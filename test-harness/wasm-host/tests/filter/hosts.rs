@@ -61,7 +61,9 @@ fn sweep(profile: Profile, request: impl Fn(&Gateway) -> Request, look: impl Fn(
         .flat_map(|call| faults.map(|fault| (call, fault)))
     {
         for nth in 1.. {
-            let mut gateway = ready(profile, &policy(profile));
+            let mut policy = policy(profile);
+            policy["note_route"] = json!(true);
+            let mut gateway = ready(profile, &policy);
             let request = request(&gateway);
             gateway.reset_host_calls();
             gateway.set_fault(*call, nth, fault);
@@ -399,4 +401,33 @@ fn connection_cannot_make_the_upstreams_side_drop_what_the_gate_sets() {
         let upgrade = with_token(&good_token(&gateway)).header("connection", "upgrade");
         assert_passed(&gateway.request(0, upgrade));
     }
+}
+
+#[test]
+fn word_of_the_judged_route_is_left_where_routes_are_told_apart() {
+    let noted = |change: fn(&mut serde_json::Value)| {
+        let mut configuration = policy(Profile::Envoy);
+        // Or the record has the route asked for.
+        configuration["audit"] = json!({ "allowed": { "sample": 0 } });
+        change(&mut configuration);
+        let mut gateway = ready(Profile::Envoy, &configuration);
+        gateway.reset_host_calls();
+        assert_passed(&send_good(&mut gateway));
+        let asked = gateway.host_calls().get(&HostCall::GetProperty).copied();
+        let written = gateway.property_writes().iter();
+        let written: Vec<_> = written
+            .map(|write| (write.path.clone(), write.value.clone()))
+            .collect();
+        (asked.unwrap_or_default(), written)
+    };
+    let deploy = vec![("jobgate.route".to_owned(), b"deploy".to_vec())];
+    assert_eq!(noted(|_| ()), (0, Vec::new()));
+    assert_eq!(
+        noted(|it| it["note_route"] = json!(true)),
+        (1, deploy.clone())
+    );
+    let (_, written) = noted(|it| it["rules"][0]["routes"] = json!(["deploy"]));
+    assert_eq!(written, deploy);
+    let (_, written) = noted(|it| it["rules"][0]["when"] = json!("request.route == 'deploy'"));
+    assert_eq!(written, deploy);
 }
