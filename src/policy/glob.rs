@@ -195,6 +195,7 @@ fn covers<I: Iterator<Item: Symbol> + Clone>(pattern: &[Token], value: I) -> boo
     let mut within: Option<Retry<'_, I>> = None;
     loop {
         match (tokens.split_first(), rest.clone().next()) {
+            (Some((Token::Any, [])), _) => return true,
             (Some((Token::Any, after)), _) => {
                 any = Some(Retry {
                     tokens: after,

@@ -91,7 +91,7 @@ fn wrong() -> Vec<Wrong> {
 /// Sends a good token, and all that a variant must refuse.
 pub(super) fn answers(arena: &Arena) -> Result<(), Error> {
     let (by_token, by_policy) = match arena.variant.filters {
-        Filters::None | Filters::Empty => (false, false),
+        Filters::None | Filters::Empty | Filters::Calls => (false, false),
         Filters::Jwt { policy, .. } => (true, policy),
         Filters::Jobgate { .. } => (true, true),
     };

@@ -16,6 +16,8 @@ pub(super) enum Filters {
     None,
     /// A Wasm filter that does nothing.
     Empty,
+    /// A Wasm filter that makes the gate's calls to the host, and does nothing else.
+    Calls,
     /// Envoy's `jwt_authn`.
     Jwt {
         /// What tokens are signed with.
@@ -33,6 +35,8 @@ pub(super) enum Filters {
         rules: usize,
         /// Whether it may ask the host to verify signatures.
         host_crypto: bool,
+        /// Whether what it allows goes on record.
+        recorded: bool,
     },
 }
 
@@ -99,14 +103,22 @@ impl Filters {
         match self {
             Self::None => Vec::new(),
             Self::Empty => vec![wasm("empty", &modules.empty, "", true)],
+            Self::Calls => vec![wasm("calls", &modules.empty, "ask", true)],
             Self::Jwt { cache, policy, .. } => {
                 let jwt = jwt_authn(issuer, cache, policy);
                 if policy { vec![jwt, rbac()] } else { vec![jwt] }
             }
             Self::Jobgate {
-                rules, host_crypto, ..
+                rules,
+                host_crypto,
+                recorded,
+                ..
             } => {
-                let policy = policy(issuer, rules).to_string();
+                let mut policy = policy(issuer, rules);
+                if !recorded {
+                    policy["audit"] = json!({ "allowed": { "sample": 0 } });
+                }
+                let policy = policy.to_string();
                 vec![wasm("jobgate", &modules.jobgate, &policy, host_crypto)]
             }
         }

@@ -32,13 +32,14 @@ const fn jobgate(algorithm: Algorithm, rules: usize, host_crypto: bool) -> Filte
         algorithm,
         rules,
         host_crypto,
+        recorded: false,
     }
 }
 
 use Algorithm::{EdDsa, Es256, Rs256};
 
 /// All of them. What is compared stands side by side, so that it is measured soon after each other.
-pub(super) const ALL: [Variant; 15] = [
+pub(super) const ALL: [Variant; 17] = [
     Variant {
         id: "none",
         title: "no filter",
@@ -52,6 +53,13 @@ pub(super) const ALL: [Variant; 15] = [
         filters: Filters::Empty,
         pool: Pool::Warm(Rs256),
         native: None,
+    },
+    Variant {
+        id: "host-calls",
+        title: "Jobgate's calls to the host and no more",
+        filters: Filters::Calls,
+        pool: Pool::Warm(Rs256),
+        native: Some("native-warm"),
     },
     Variant {
         id: "jwt-cache",
@@ -71,6 +79,18 @@ pub(super) const ALL: [Variant; 15] = [
         id: "jobgate-warm",
         title: "Jobgate, token known",
         filters: jobgate(Rs256, 1, true),
+        pool: Pool::Warm(Rs256),
+        native: Some("native-warm"),
+    },
+    Variant {
+        id: "jobgate-recorded",
+        title: "Jobgate, token known, each request on record",
+        filters: Filters::Jobgate {
+            algorithm: Rs256,
+            rules: 1,
+            host_crypto: true,
+            recorded: true,
+        },
         pool: Pool::Warm(Rs256),
         native: Some("native-warm"),
     },
