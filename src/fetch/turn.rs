@@ -2,16 +2,18 @@
 //! all workers of a proxy make one fetch among them.
 
 use crate::hex::hex;
+use crate::json;
 use crate::shared_data::{Failed, SetError, SharedData};
 use crate::time::UnixTime;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 /// Names the place and the form of the values; another form is another name.
 const PREFIX: &str = "jobgate/1";
 
 /// A value with the name of what it is for. Kong tells keys apart by a checksum of 32 bits: whoever may choose
 /// an address could choose one whose key is another's, too.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct Labelled<T> {
     of: String,
     #[serde(flatten)]
@@ -19,7 +21,7 @@ struct Labelled<T> {
 }
 
 /// Who may fetch, and since when there is what. Times in milliseconds since the epoch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Turn {
     /// Before this moment nobody else fetches: a fetch is under way, or the last one failed.
     pub(super) until_ms: u64,
@@ -31,6 +33,20 @@ pub(super) struct Turn {
     pub(super) early_ms: u64,
     /// When the document that is there was asked for; 0 while there is none.
     pub(super) asked_ms: u64,
+}
+
+impl Turn {
+    /// The turn that was written as `value`.
+    fn from_value(value: &Value) -> Option<Self> {
+        let number = |name: &str| value.get(name)?.as_u64();
+        Some(Self {
+            until_ms: number("until_ms")?,
+            owner: number("owner")?,
+            failures: number("failures")?.try_into().ok()?,
+            early_ms: number("early_ms")?,
+            asked_ms: number("asked_ms")?,
+        })
+    }
 }
 
 /// A turn as it was read, with what must be shown to write it.
@@ -56,11 +72,23 @@ pub struct Document {
 const MOST: usize = 128 * 1024;
 
 /// What stands before a document's bytes, in a line of its own.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct Head {
     etag: Option<String>,
     /// How many bytes the document has; what follows them is filling.
     bytes: usize,
+}
+
+impl Head {
+    /// The head that was written as `value`.
+    fn from_value(value: &Value) -> Option<Self> {
+        let etag = match value.get("etag") {
+            None | Some(Value::Null) => None,
+            Some(etag) => Some(etag.as_str()?.to_owned()),
+        };
+        let bytes = value.get("bytes")?.as_u64()?.try_into().ok()?;
+        Some(Self { etag, bytes })
+    }
 }
 
 /// The least size of a value. Sizes go up by doubling, so that a value hardly ever grows: where one does,
@@ -92,7 +120,7 @@ impl Place {
     pub(super) fn read(&self, shared: &dyn SharedData) -> Option<ReadTurn> {
         let (value, cas) = shared.get(&self.turn).ok()?;
         let turn = value
-            .and_then(|value| self.unlabelled(&value))
+            .and_then(|value| Turn::from_value(&self.unlabelled(&value)?))
             .unwrap_or_default();
         Some(ReadTurn { turn, cas })
     }
@@ -112,7 +140,7 @@ impl Place {
         let value = shared.get(&self.document).ok()?.0?;
         let end = value.iter().position(|byte| *byte == b'\n')?;
         let (head, body) = value.split_at_checked(end)?;
-        let Head { etag, bytes } = self.unlabelled(head)?;
+        let Head { etag, bytes } = Head::from_value(&self.unlabelled(head)?)?;
         Some(Document {
             asked_at,
             etag,
@@ -155,11 +183,9 @@ impl Place {
     }
 
     /// The value, if it is labelled with this name.
-    fn unlabelled<T: for<'de> Deserialize<'de>>(&self, text: &[u8]) -> Option<T> {
-        serde_json::from_slice(text)
-            .ok()
-            .filter(|labelled: &Labelled<T>| labelled.of == self.name)
-            .map(|labelled| labelled.value)
+    fn unlabelled(&self, text: &[u8]) -> Option<Value> {
+        let value = json::parse(text).ok()?;
+        (value.get("of")?.as_str()? == self.name).then_some(value)
     }
 }
 
