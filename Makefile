@@ -33,13 +33,14 @@ setup: .venv/envoy-$(ENVOY_VERSION) .venv/differential ## install the wasm targe
 	.venv/bin/python -m pip install --disable-pip-version-check -r $<
 	@touch $@
 
+# The one crate type, since nothing is optimised across crates where a crate is to be linked by others too.
 dist: setup ## build dist/jobgate.wasm
 	$(call say,building $(WASM))
-	$(CARGO) build --locked --release --target $(WASM_TARGET) -p jobgate --lib
+	$(CARGO) rustc --locked --release --target $(WASM_TARGET) -p jobgate --lib --crate-type cdylib
 	@mkdir -p dist
 	@cp target/$(WASM_TARGET)/release/jobgate.wasm $(WASM)
 	@size=$$(wc -c < $(WASM)); echo "$(WASM): $$size bytes"; \
-	  if [ $$size -ge 1310720 ]; then echo "$(WASM) is larger than 1.25 MiB" >&2; exit 1; fi
+	  if [ $$size -gt 1048576 ]; then echo "$(WASM) is larger than 1 MiB" >&2; exit 1; fi
 
 demo: dist ## play the story on a real Envoy (KEEP=1 leaves it running)
 	$(call say,building the issuer and the upstream)

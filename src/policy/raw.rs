@@ -458,6 +458,7 @@ pub(super) enum RawClient {
 
 /// A member that is written. One that is null is an error: taken for one that is left out, it would widen
 /// what the author narrowed.
+#[inline(never)]
 pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
