@@ -116,6 +116,7 @@ fn everything() -> Value {
         },
         "failed_verifications": { "rate": "60/m", "burst": 20 },
         "shared_data": true,
+        "note_route": true,
         "cache": { "entries": 10, "bytes": "1MiB" },
         "revocations": {
             "entries": [

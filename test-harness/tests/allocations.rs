@@ -19,8 +19,8 @@ use serde_json::json;
 
 /// How often a warm request asks, at each step. What asks less often than that is written here, so that it stays.
 const BUDGET: [(&str, usize); 3] = [
-    ("deciding", 8),
-    ("the headers for the upstream", 2),
+    ("deciding", 5),
+    ("the headers for the upstream", 1),
     ("the record", 1),
 ];
 

@@ -52,7 +52,7 @@ enum Format {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let (rounds, seconds, warm_up) = if args.quick { (5, 2, 2) } else { (7, 4, 4) };
+    let (rounds, seconds, warm_up) = if args.quick { (5, 2, 3) } else { (7, 4, 10) };
     let options = Options {
         rounds: args.rounds.map_or(rounds, usize::from),
         seconds: args.seconds.unwrap_or(seconds),
