@@ -51,6 +51,10 @@ pub(super) struct RawPolicy {
     /// [What is allowed and denied](#roles-and-rules). Nothing is allowed that no rule allows; a deny wins over every allow;
     /// their order never matters.
     // Boxed: the list of very many must not need as much memory again to grow.
+    #[expect(
+        clippy::vec_box,
+        reason = "a list of ten thousand grows by moving, and the memory of a VM never shrinks"
+    )]
     pub(super) rules: Vec<Box<RawRule>>,
     /// [What is told to whom](#audit).
     #[serde(default)]

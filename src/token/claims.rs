@@ -1,13 +1,14 @@
 //! The claims of a token, as a map of names to JSON values.
 
 use super::footprint;
+use crate::json::order;
 use crate::sort::sort_by;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// A JWT claims set (RFC 7519, section 4). A claim that is null counts as one that is not there.
 ///
-/// Sorted by name, in as little memory as it takes: a cache holds many.
+/// In [order](crate::json::order), in as little memory as it takes: a cache holds many.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims(Box<[(Box<str>, Value)]>);
 
@@ -17,14 +18,11 @@ impl Claims {
     pub fn new(members: Map<String, Value>) -> Self {
         let boxed = |(name, value): (String, Value)| (name.into_boxed_str(), value);
         let mut members: Vec<_> = members.into_iter().map(boxed).collect();
-        // They come sorted, unless a feature of serde_json changes that.
-        if !members.is_sorted_by(|(a, _), (b, _)| a <= b) {
-            sort_by(&mut members, |(a, _), (b, _)| a < b);
-        }
+        sort_by(&mut members, |(a, _), (b, _)| order(a, b).is_lt());
         Self::from_members(members)
     }
 
-    /// The claims of members that are sorted by name, each name once.
+    /// The claims of members that are in [order], each name once.
     pub(super) fn from_members(members: Vec<(Box<str>, Value)>) -> Self {
         Self(members.into_boxed_slice())
     }
@@ -44,12 +42,12 @@ impl Claims {
     pub(super) fn member(&self, name: &str) -> Option<&Value> {
         let place = self
             .0
-            .binary_search_by(|(known, _)| (**known).cmp(name))
+            .binary_search_by(|(known, _)| order(known, name))
             .ok()?;
         self.0.get(place).map(|(_, value)| value)
     }
 
-    /// All claims that are there, by name.
+    /// All claims that are there.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0
             .iter()

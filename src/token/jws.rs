@@ -171,7 +171,7 @@ fn object(part: &str, what: &'static str) -> Result<Claims, Refusal> {
     match json::parse_members(&decode(part, what)?) {
         Ok(Some(members)) => Ok(Claims::from_members(members)),
         Ok(None) => Err(malformed(format!("{what} is not a JSON object"))),
-        Err(error) if error.is_data() => Err(malformed(format!(
+        Err(error) if error.is_ambiguous() => Err(malformed(format!(
             "{what} repeats a member or nests too deep"
         ))),
         Err(_) => Err(malformed(format!("{what} is not JSON"))),

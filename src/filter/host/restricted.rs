@@ -3,13 +3,13 @@
 use super::kong_version::Version;
 use super::{Host, RequestLine, exact_property, property, property_bytes, request_headers};
 use crate::filter::shared::HostData;
+use crate::json;
 use crate::keys::{BuiltIn, SignatureVerifier};
 use crate::limit::Source;
 use crate::policy::{ClientCertificate, normalise_host};
 use crate::request::{HeaderMap, HeaderPower};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{MapType, Status};
-use serde_json::Value;
 use std::borrow::Cow;
 
 /// Kong, and any host that has not shown itself to be Envoy: nothing can be taken away, so what cannot be
@@ -198,7 +198,7 @@ fn name_of(property: &str, document: &str) -> Option<String> {
             return None;
         }
         let document = exact_property(&["kong", "router", document])?;
-        let document: Value = serde_json::from_str(&document).ok()?;
+        let document = json::parse(document.as_bytes()).ok()?;
         Some(document.get("name")?.as_str()?.to_owned())
     })
 }

@@ -20,6 +20,7 @@ use std::collections::HashSet;
 
 impl Checker {
     /// The rules, sorted by id.
+    #[expect(clippy::vec_box, reason = "they come so, to be moved cheaply")]
     pub(super) fn rules(
         &mut self,
         raw: Vec<Box<RawRule>>,

@@ -4,6 +4,7 @@ use super::error::{Given, WhenError};
 use super::expr::{Constant, Order};
 use super::fuel::Fuel;
 use super::number::Number;
+use crate::sort::sort_by;
 use crate::time::UnixTime;
 use crate::token::Claims;
 use serde_json::Value as Json;
@@ -272,7 +273,11 @@ impl<'a> Map<'a> {
     pub(super) fn keys(&self) -> Vec<Value<'a>> {
         let text = |name: &'a str| Value::Text(Text::Borrowed(name));
         match self {
-            Self::Claims(claims) => claims.iter().map(|(name, _)| text(name)).collect(),
+            Self::Claims(claims) => {
+                let mut names: Vec<_> = claims.iter().map(|(name, _)| name).collect();
+                sort_by(&mut names, |a, b| a < b);
+                names.into_iter().map(text).collect()
+            }
             Self::Object(members) => members
                 .iter()
                 .filter(|(_, member)| !member.is_null())
