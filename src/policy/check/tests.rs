@@ -3,6 +3,7 @@
 
 use crate::keys::JwksLocation;
 use crate::policy::{IdentityField, Issuer, Policy};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -293,5 +294,26 @@ fn what_is_too_much_is_named_with_its_place_and_the_bound() {
     ] {
         let errors = Policy::from_json(configuration.as_bytes()).unwrap_err();
         assert_eq!(errors.to_string(), expected);
+    }
+}
+
+proptest! {
+    /// Names of few letters, so that many begin with others.
+    #[test]
+    fn an_issuer_is_the_one_that_a_look_at_each_finds(
+        names in proptest::collection::hash_set("[a-b/]{0,4}", 1..12),
+        asked in proptest::collection::vec("[a-bA/]{0,4}", 16),
+    ) {
+        let named = |name: &String| format!("https://ci.example/{name}");
+        let issuer = |name: &String| json!({ "issuer": named(name), "audience": "x", "algorithms": ["RS256"] });
+        let document = json!({ "issuers": names.iter().map(issuer).collect::<Vec<_>>(), "rules": [] });
+        let policy = Policy::from_json(document.to_string().as_bytes());
+        // The check may dislike a name; then there is nothing to find.
+        prop_assume!(policy.is_ok());
+        let policy = policy.unwrap();
+        for name in names.iter().chain(&asked).map(named).chain(asked.iter().cloned()) {
+            let each = policy.issuers.iter().position(|issuer| issuer.issuer == name);
+            prop_assert_eq!(policy.issuer_of(&name), each, "{}", name);
+        }
     }
 }
