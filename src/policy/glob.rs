@@ -102,12 +102,16 @@ impl PathGlob {
             ));
         }
         // The escapes must be those of the normal form; a star is no part of any.
-        let plain = text.replace('*', "x");
-        match crate::request::normalise(plain.as_bytes()) {
-            Ok(normal) if normal == plain => {}
+        let plain = text
+            .bytes()
+            .map(|byte| if byte == b'*' { b'x' } else { byte });
+        let plain: Vec<u8> = plain.collect();
+        match crate::request::normalise(&plain) {
+            Ok(normal) if normal.as_bytes() == plain => {}
             Ok(_) => {
                 // Without dot segments a star stays what and where it is.
-                let normal = crate::request::normalise(text.as_bytes()).unwrap_or(plain);
+                let normal =
+                    crate::request::normalise(text.as_bytes()).unwrap_or_else(|_| text.into());
                 return Err(format!(
                     "{text:?} is not in normal form, which paths are matched in; write {normal:?}"
                 ));

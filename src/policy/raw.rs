@@ -50,10 +50,9 @@ pub(super) struct RawPolicy {
     pub(super) roles: BTreeMap<String, OneOrMany<RawRole>>,
     /// [What is allowed and denied](#roles-and-rules). Nothing is allowed that no rule allows; a deny wins over every allow;
     /// their order never matters.
-    // Boxed: the list of very many must not need as much memory again to grow.
     #[expect(
         clippy::vec_box,
-        reason = "a list of ten thousand grows by moving, and the memory of a VM never shrinks"
+        reason = "the list of very many must not need as much memory again to grow"
     )]
     pub(super) rules: Vec<Box<RawRule>>,
     /// [What is told to whom](#audit).

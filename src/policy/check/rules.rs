@@ -20,7 +20,7 @@ use std::collections::HashSet;
 
 impl Checker {
     /// The rules, sorted by id.
-    #[expect(clippy::vec_box, reason = "they come so, to be moved cheaply")]
+    #[expect(clippy::vec_box, reason = "they are boxed as they are read")]
     pub(super) fn rules(
         &mut self,
         raw: Vec<Box<RawRule>>,

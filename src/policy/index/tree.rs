@@ -146,6 +146,12 @@ impl Names {
     }
 
     fn place(&mut self, name: &ClaimName) -> usize {
+        /// Of so few to look at each costs less than to hash.
+        const FEW: usize = 8;
+        let mut first = self.claims.iter().take(FEW);
+        if let Some(place) = first.position(|known| known.as_str() == name.as_str()) {
+            return place;
+        }
         if let Some(place) = self.places.get(name.as_str()) {
             return *place;
         }
