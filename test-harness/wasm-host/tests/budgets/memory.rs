@@ -4,7 +4,7 @@ use jobgate_harness::keys::Algorithm;
 use jobgate_wasm_host::Profile;
 use serde_json::{Value, json};
 
-use crate::world::{BOTH, outcome, policy, policy_of_route, ready, request, token};
+use crate::world::{BOTH, outcome, policy, policy_of_route, ready, request, started, token};
 
 const MIB: usize = 1024 * 1024;
 
@@ -72,4 +72,18 @@ fn a_vm_with_full_caches_of_200_routes_stays_within_16_mib() {
     let policy = |nth| policy_of_route(Profile::Kong, nth);
     let policies: Vec<_> = (0..200).map(policy).collect();
     fill("200 routes", Profile::Kong, &policies, 3_000);
+}
+
+/// A VM never gives memory back, so what loading takes stays.
+#[test]
+fn a_vm_that_loads_10_000_rules_stays_within_18_mib() {
+    for profile in BOTH {
+        let (mut gateway, _) = started(profile, &[policy(profile, 10_000)]);
+        let memory = gateway.memory_bytes();
+        println!(
+            "{profile:?}, 10,000 rules: {:.2} MiB",
+            memory as f64 / MIB as f64
+        );
+        assert!(memory <= 18 * MIB, "{profile:?}: {memory} bytes");
+    }
 }
