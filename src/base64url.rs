@@ -1,4 +1,4 @@
-//! base64url without padding (RFC 7515, section 2), read in one way only.
+//! base64url without padding (RFC 7515, section 2), read and written in one way only.
 
 use base64::engine::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,6 +7,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 /// bits are not zero: the same bytes must have no second text.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// The one text of these bytes.
+pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[cfg(test)]
@@ -18,7 +23,9 @@ mod tests {
     proptest! {
         #[test]
         fn another_library_reads_the_same(text in "[A-Za-z0-9_-]{0,40}|[A-Za-z0-9_=+/ -]{0,9}|.{0,5}") {
-            prop_assert_eq!(decode(&text), Base64UrlSafeNoPadding::decode_to_vec(&text, None).ok());
+            let bytes = Base64UrlSafeNoPadding::decode_to_vec(&text, None).ok();
+            prop_assert_eq!(bytes.as_ref().map(encode), bytes.as_ref().map(|_| text.clone()));
+            prop_assert_eq!(decode(&text), bytes);
         }
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! In the order of a request: [`request`] says what arrived, [`token`] proves who sent it with the keys
 //! that [`keys`] holds, [`revocation`] and [`policy`] decide, [`limit`] and [`replay`] see to it that it is not
-//! too often, [`audit`] puts the decision into words, and [`gate`] is the
+//! too often, [`assertion`] vouches for the job in its token's place, [`audit`] puts the decision into words, and [`gate`] is the
 //! whole of it. Every failure on that way is a [`reason::Refusal`].
 
 // A panic on the request path takes the worker's whole VM with it, and Kong would let paused requests
@@ -27,6 +27,7 @@
     )
 )]
 
+pub mod assertion;
 pub mod audit;
 mod base64url;
 mod calendar;

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 /// Members of a JSON object, or elements of an array, with commas between them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Line(String);
+pub(crate) struct Line(String);
 
 impl Line {
     /// Nothing yet, with room for this many bytes.
-    pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self(String::with_capacity(bytes))
     }
 
@@ -20,25 +20,25 @@ impl Line {
     }
 
     /// What was written.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// As an object.
-    pub(super) fn into_object(mut self) -> String {
+    pub(crate) fn into_object(mut self) -> String {
         self.0.insert(0, '{');
         self.0.push('}');
         self.0
     }
 
     /// A member that is text.
-    pub(super) fn text(&mut self, name: &'static str, value: &str) {
+    pub(crate) fn text(&mut self, name: &'static str, value: &str) {
         self.name(name);
         write_text(&mut self.0, value);
     }
 
     /// A member that is text which stands for itself, as digests, codes and ids do.
-    pub(super) fn word(&mut self, name: &'static str, value: &str) {
+    pub(crate) fn word(&mut self, name: &'static str, value: &str) {
         self.name(name);
         write_word(&mut self.0, value);
     }
@@ -61,7 +61,7 @@ impl Line {
     }
 
     /// A member that is a number.
-    pub(super) fn number(&mut self, name: &'static str, value: u64) {
+    pub(crate) fn number(&mut self, name: &'static str, value: u64) {
         self.name(name);
         write_number(&mut self.0, value);
     }
@@ -83,17 +83,17 @@ impl Line {
     }
 
     /// A member that is an object of these members; none if there are none of them.
-    pub(super) fn object(&mut self, name: &'static str, members: &Self) {
+    pub(crate) fn object(&mut self, name: &'static str, members: &Self) {
         self.within(name, members, ['{', '}']);
     }
 
     /// A member that is an array of these elements; none if there are none of them.
-    pub(super) fn array(&mut self, name: &'static str, elements: &Self) {
+    pub(crate) fn array(&mut self, name: &'static str, elements: &Self) {
         self.within(name, elements, ['[', ']']);
     }
 
     /// Members that were written before.
-    pub(super) fn members(&mut self, members: &str) {
+    pub(crate) fn members(&mut self, members: &str) {
         if !members.is_empty() {
             self.comma();
             self.0.push_str(members);
@@ -101,13 +101,13 @@ impl Line {
     }
 
     /// An element that is text.
-    pub(super) fn element(&mut self, value: &str) {
+    pub(crate) fn element(&mut self, value: &str) {
         self.comma();
         write_text(&mut self.0, value);
     }
 
     /// An element that is an object of these members.
-    pub(super) fn object_element(&mut self, members: &Self) {
+    pub(crate) fn object_element(&mut self, members: &Self) {
         self.comma();
         self.enclosed(members, ['{', '}']);
     }

@@ -15,5 +15,6 @@ mod tests;
 
 pub use answer::{Answer, answer};
 pub use headers::upstream_headers;
+pub(crate) use line::Line;
 pub use record::record;
 pub use rendering::Rendering;

@@ -20,6 +20,7 @@ mod tests;
 pub use key_set::{JwksError, KeySet, SkippedKey};
 pub use public_key::PublicKey;
 pub use ring::KeyRing;
+pub(crate) use signature::der::P256 as P256_ALGORITHM;
 pub use signature::{BuiltIn, Question, SignatureVerifier};
 pub use source::{JwksLocation, JwksSource};
 pub use store::{KeyMiss, KeyStore, MAX_DOCUMENT_BYTES};
