@@ -134,6 +134,18 @@ fn everything() -> Value {
             },
             { "id": "fleet", "key": ["a"], "enforce_by": "gateway" },
         ],
+        "assertion": {
+            "issuer": "https://gateway.example", "audience": "https://deploy.example", "lifetime": "30s",
+            "header": "x-identity", "jwks_path": "/keys",
+            "keys": [
+                { "jwk": {
+                    "kty": "OKP", "crv": "Ed25519", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+                    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                } },
+                { "pem": include_str!("../../src/assertion/key/p256.pem") },
+                { "env": "KEY" },
+            ],
+        },
     })
 }
 
@@ -258,14 +270,14 @@ fn the_schema_and_the_gate_agree() {
     let (mut accepted, mut refused) = (0, 0);
     let mut documents = policies();
     assert!(documents.len() > 20);
-    let whole = Policy::from_json(everything().to_string().as_bytes());
+    let whole = Policy::examine(everything().to_string().as_bytes());
     whole.unwrap_or_else(|errors| panic!("{errors}"));
     documents.push(everything());
     documents.extend(changes(&everything()));
     for document in &mut documents {
         let as_objects = through_kong(document);
-        let through_kong = Policy::from_json(as_objects.to_string().as_bytes());
-        let compiled = Policy::from_json(document.to_string().as_bytes());
+        let through_kong = Policy::examine(as_objects.to_string().as_bytes());
+        let compiled = Policy::examine(document.to_string().as_bytes());
         // Nobody is to write what Kong makes of an empty list.
         fill_in_lists(document);
         // To Kong an empty list is an object too.

@@ -8,7 +8,7 @@ use crate::audit::{answer, record, upstream_headers};
 use crate::gate::{Decision, Request, judge};
 use crate::policy::{ClientCertificate, Level, Policy};
 use crate::reason::{Reason, Refusal};
-use crate::request::{Header, HeaderMap, Neutralise, neutralise, same_name, starts_like};
+use crate::request::{Header, HeaderMap, Neutralise, is_reserved, neutralise, same_name};
 use crate::time::UnixTime;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -123,9 +123,9 @@ impl HttpContext for RequestFilter {
 /// Takes reserved names out of the trailers.
 fn clear_trailers(policy: &Policy) -> Result<(), Status> {
     for Header { name, .. } in &request_trailers()? {
-        let is_reserved = starts_like(name, policy.headers.prefix.as_bytes())
-            || same_name(name, policy.carrier.header.as_bytes());
-        if is_reserved {
+        let must_go =
+            is_reserved(&policy.headers, name) || same_name(name, policy.carrier.header.as_bytes());
+        if must_go {
             // Names that are no text can't be named to the host.
             let name = str::from_utf8(name).map_err(|_| Status::ParseFailure)?;
             hostcalls::remove_map_value(TRAILERS, name)?;

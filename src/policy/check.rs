@@ -1,5 +1,6 @@
 //! From what was written to what is decided with: one conversion, which reports every error with its path.
 
+mod assertion;
 mod at;
 mod cache;
 mod issuers;
@@ -13,6 +14,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+use assertion::Environment;
 pub(super) use at::At;
 #[cfg(test)]
 pub(super) use lists::lists_for_objects;
@@ -74,7 +76,33 @@ impl Policy {
     ///
     /// # Errors
     /// Everything that is wrong with it: the first error if it is not of the right shape, else all there are.
+    ///
+    /// Keys of [`crate::assertion`] must be in it: there are no environment variables here.
     pub fn from_json(document: &[u8]) -> Result<Self, ConfigErrors> {
+        Self::from_json_with(document, &|_| None)
+    }
+
+    /// The same, where keys may be in environment variables, which are looked up by their names.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`].
+    pub fn from_json_with(
+        document: &[u8],
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigErrors> {
+        Self::compile(document, Environment::Variables(environment))
+    }
+
+    /// The same for a policy that is only looked at: what its environment variables hold is not asked. A gate with it
+    /// that needs one of those keys refuses.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`].
+    pub fn examine(document: &[u8]) -> Result<Self, ConfigErrors> {
+        Self::compile(document, Environment::Examined)
+    }
+
+    fn compile(document: &[u8], environment: Environment<'_>) -> Result<Self, ConfigErrors> {
         let one = |path: String, message: String| ConfigErrors(vec![ConfigError { path, message }]);
         if document.is_empty() {
             return Err(one(
@@ -98,11 +126,18 @@ impl Policy {
         if !lists.is_empty() {
             return Err(ConfigErrors(lists));
         }
+        // Serde's words would quote a key that is written here.
+        if value.get("assertion").is_some_and(|it| !it.is_object()) {
+            return Err(one(
+                "assertion".into(),
+                "is not an object; write issuer, audience and keys".into(),
+            ));
+        }
         let digest = digest(&value);
         let raw: RawPolicy =
             raw::read(value).map_err(|error| one(error.path(), error.to_string()))?;
         let mut checker = Checker { errors: Vec::new() };
-        let policy = checker.policy(raw, digest);
+        let policy = checker.policy(raw, digest, environment);
         match (policy, checker.errors.is_empty()) {
             (Some(policy), true) => Ok(policy),
             _ => Err(ConfigErrors(checker.errors)),
@@ -131,7 +166,12 @@ impl Checker {
             .ok()
     }
 
-    fn policy(&mut self, raw: RawPolicy, digest: String) -> Option<Policy> {
+    fn policy(
+        &mut self,
+        raw: RawPolicy,
+        digest: String,
+        environment: Environment<'_>,
+    ) -> Option<Policy> {
         let issuers = self.issuers(raw.issuers);
         let mut headers = self.headers(raw.headers);
         let carrier = self.carrier(raw.token, &headers.prefix);
@@ -141,6 +181,9 @@ impl Checker {
         let revocations = self.revocations(raw.revocations, issuers.as_deref());
         let claims_read = claims_read(issuers.as_deref().unwrap_or_default(), &roles.roles, &rules);
         let limits = self.limits(raw.limits, &roles, &rules, &mut headers);
+        // After the limits, whose headers it must not take.
+        let carried = carrier.as_ref().map(|carrier| carrier.header.as_str());
+        let assertion = self.assertion(raw.assertion, environment, carried, &mut headers);
         let audit = self.audit(&raw.audit);
         let failed_verifications = raw
             .failed_verifications
@@ -170,6 +213,7 @@ impl Checker {
             revocations: revocations?,
             limits: limits?,
             failed_verifications,
+            assertion: assertion?,
         })
     }
 

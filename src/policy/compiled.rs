@@ -11,6 +11,7 @@ use super::matcher::ClaimTest;
 use super::schedule::Schedule;
 use super::share::Share;
 use super::when::When;
+use crate::assertion::AssertionPolicy;
 use crate::keys::{JwksSource, KeySet};
 use crate::limit::{Limit, Rate};
 use crate::revocation::RevocationPolicy;
@@ -52,6 +53,8 @@ pub struct Policy {
     pub limits: Vec<Limit>,
     /// How many tokens of one source address may fail verification in each worker, if that is limited.
     pub failed_verifications: Option<Rate>,
+    /// How the gate vouches to the upstream for jobs, if it does.
+    pub assertion: Option<AssertionPolicy>,
     /// The places of all issuers, sorted by their names.
     pub(super) issuer_order: Vec<usize>,
     /// Finds the rules and roles that a request is about.
@@ -292,6 +295,8 @@ pub struct HeaderNames {
     pub subject: String,
     /// The policy's digest.
     pub policy: String,
+    /// The assertion, if the gate makes any: the one name that need not begin with the prefix.
+    pub assertion: Option<String>,
     identity: [String; IdentityField::ALL.len()],
     limits: Vec<String>,
 }
@@ -311,6 +316,7 @@ impl HeaderNames {
             issuer: name("issuer"),
             subject: name("subject"),
             policy: name("policy"),
+            assertion: None,
             identity: IdentityField::ALL.map(|field| name(field.name())),
             limits: Vec::new(),
         }
@@ -321,6 +327,11 @@ impl HeaderNames {
         let name = format!("{}limit-{id}", self.prefix);
         self.limits.push(name.clone());
         name
+    }
+
+    /// The header of assertions, which is one of these names from now on.
+    pub(super) fn set_assertion(&mut self, name: &str) {
+        self.assertion = Some(name.to_owned());
     }
 
     /// The header of a part of the job's identity.
@@ -349,6 +360,7 @@ impl HeaderNames {
         .into_iter()
         .chain(&self.identity)
         .chain(&self.limits)
+        .chain(&self.assertion)
         .map(String::as_str)
     }
 }

@@ -1,11 +1,13 @@
 //! The configuration as it is written, before any of it was checked for meaning.
 
+mod assertion;
 mod limits;
 mod read;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub(super) use assertion::RawAssertion;
 pub(super) use limits::{RawEnforcer, RawFailedVerifications, RawLimit, RawTier};
 pub(super) use read::read;
 pub(super) use state::{RawCache, RawReplay, RawRevocations, RawSize, RawUnavailable};
@@ -83,6 +85,11 @@ pub(super) struct RawPolicy {
     /// Default: any number.
     #[serde(default, deserialize_with = "present")]
     pub(super) failed_verifications: Option<RawFailedVerifications>,
+    /// [A short-lived JWT](#assertion) that tells the upstream who the job is, in place of its token.
+    ///
+    /// Default: none.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) assertion: Option<RawAssertion>,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]

@@ -183,6 +183,21 @@ pub(super) struct Revocation {
     note: Option<String>,
 }
 
+/// A key that signs assertions, as [`crate::assertion::SigningKey`] reads it: one of these.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
+#[expect(dead_code, reason = "its members are read by the derive")]
+pub(super) struct AssertionKey {
+    /// A JWK with its private half `d`: P-256 (`ES256`) or Ed25519 (`EdDSA`). Its name in assertions and in the key
+    /// set is its `kid`, or else its thumbprint (RFC 7638).
+    jwk: Option<PrivateJwk>,
+    /// The same in PEM: PKCS #8, not encrypted.
+    pem: Option<String>,
+    /// The name of an environment variable of the gateway's Wasm VM that holds a JWK or a PEM.
+    env: Option<String>,
+}
+
 /// Declares types that stand for a text or an object of a certain shape.
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident => $schema:expr;)+) => {$(
@@ -227,6 +242,12 @@ shapes! {
     IdentityClaims => identity_claims();
     /// What [`crate::policy::Share::new`] takes.
     Share => json_schema!({ "type": "number", "minimum": 0, "maximum": 1 });
+    /// What [`crate::assertion::SigningKey::from_jwk`] reads.
+    PrivateJwk => json_schema!({
+        "type": "object",
+        "properties": { "kty": { "enum": ["EC", "OKP"] }, "d": { "type": "string" } },
+        "required": ["kty", "crv", "d", "x"],
+    });
     /// What [`crate::keys::KeySet::from_value`] reads.
     JwksDocument => json_schema!({
         "type": "object",

@@ -7,9 +7,11 @@ mod headers;
 mod path;
 mod reserved;
 
-pub use headers::{Header, HeaderMap, Headers, NoHeaderMap};
 #[cfg(target_family = "wasm")]
-pub(crate) use headers::{same_name, starts_like};
+pub(crate) use headers::same_name;
+pub use headers::{Header, HeaderMap, Headers, NoHeaderMap};
 pub use path::{NormalPath, PathAmbiguous};
 pub(crate) use path::{cuts_a_segment, normalise, visible_escape};
+#[cfg(target_family = "wasm")]
+pub(crate) use reserved::is_reserved;
 pub use reserved::{HeaderPower, Neutralise, neutralise};

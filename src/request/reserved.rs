@@ -23,6 +23,16 @@ pub struct Neutralise {
     pub overwrite: Vec<String>,
 }
 
+/// Whether only the gate may set a header of this name, however it is spelled: those with the prefix, and the one that
+/// carries assertions.
+pub(crate) fn is_reserved(names: &HeaderNames, name: &[u8]) -> bool {
+    starts_like(name, names.prefix.as_bytes())
+        || names
+            .assertion
+            .as_ref()
+            .is_some_and(|assertion| same_name(name, assertion.as_bytes()))
+}
+
 /// Plans how the client's reserved headers are made harmless.
 ///
 /// # Errors
@@ -34,8 +44,7 @@ pub fn neutralise(
     carrier: &str,
     power: HeaderPower,
 ) -> Result<Neutralise, Refusal> {
-    let prefix = names.prefix.as_bytes();
-    let reserved = |name: &[u8]| starts_like(name, prefix);
+    let reserved = |name: &[u8]| is_reserved(names, name);
     let mut plan = Neutralise::default();
     for header in headers.iter() {
         if same_name(header.name, b"connection")
@@ -158,5 +167,33 @@ mod tests {
             )
             .is_ok()
         );
+    }
+
+    #[test]
+    fn a_header_for_assertions_outside_of_the_prefix_is_reserved_too() {
+        let mut names = HeaderNames::new("x-jobgate-");
+        names.assertion = Some("x-identity".into());
+        let plan = |headers: &[(&str, &str)], power| {
+            let headers: HeaderMap = headers.iter().copied().collect();
+            neutralise(&headers, &names, "authorization", power)
+        };
+        let sent = [
+            ("X-Identity", "a"),
+            ("x_identity", "b"),
+            ("x-identity-too", "c"),
+            ("x-jobgate-rule", "d"),
+        ];
+        let removed = plan(&sent, HeaderPower::Remove).unwrap().remove;
+        assert_eq!(removed, ["x-identity", "x_identity", "x-jobgate-rule"]);
+        let once = plan(&[("X-Identity", "a")], HeaderPower::OverwriteOnce).unwrap();
+        assert_eq!(once.overwrite, ["x-identity"]);
+        for sent in [
+            &[("x-identity", "a"), ("x-identity", "b")][..],
+            &[("x_identity", "a")],
+            &[("x.identity", "a")],
+            &[("connection", "close, x_identity")],
+        ] {
+            assert!(plan(sent, HeaderPower::OverwriteOnce).is_err(), "{sent:?}");
+        }
     }
 }

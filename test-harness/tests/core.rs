@@ -210,7 +210,7 @@ fn the_policies_in_the_docs_are_policies_without_warnings() {
         assert!(policies.len() > before, "{page} has no policy");
     }
     for (page, document) in policies {
-        let policy = Policy::from_json(document.as_bytes())
+        let policy = Policy::examine(document.as_bytes())
             .unwrap_or_else(|errors| panic!("{page}: {errors}\n{document}"));
         let findings = policy.findings().into_iter();
         let warnings: Vec<_> = findings

@@ -73,7 +73,7 @@ impl CheckArgs {
                     }
                 }
                 Format::Human => {
-                    let source = NamedSource::new(&file.name, file.text.clone());
+                    let source = NamedSource::new(&file.name, loaded.shown_text());
                     for each in &diagnostics {
                         let report = each.human(&source);
                         let report = report.map_err(|error| Failure::new(error.to_string()))?;

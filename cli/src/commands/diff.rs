@@ -79,7 +79,7 @@ impl DiffArgs {
             },
         );
         let mut report = compare(&old, &new, |policy| {
-            Policy::from_json(policy.to_string().as_bytes()).ok()
+            Policy::examine(policy.to_string().as_bytes()).ok()
         });
         if let Some(log) = &self.requests {
             report.replay = Some(replay(&old, &new, log)?);

@@ -1,5 +1,6 @@
 //! What differs between two policies as they are written.
 
+use jobgate::assertion::{KeySetDocument, SigningKey};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,12 +82,34 @@ pub(crate) fn parts(policy: &Value) -> BTreeMap<Part, Value> {
                 };
                 (Part::Role(name.clone()), sorted(sets))
             })),
+            ("assertion", Value::Object(assertion)) => {
+                parts.insert(Part::Setting(name.clone()), without_secrets(assertion));
+            }
             _ => {
                 parts.insert(Part::Setting(name.clone()), value.clone());
             }
         }
     }
     parts
+}
+
+/// What the gate vouches with, its keys by their public halves: what differs is shown.
+fn without_secrets(assertion: &Map<String, Value>) -> Value {
+    let mut shown = assertion.clone();
+    let keys = shown.get_mut("keys").and_then(Value::as_array_mut);
+    for key in keys.into_iter().flatten() {
+        let read = match (key.get("jwk"), key.get("pem").and_then(Value::as_str)) {
+            (Some(jwk), _) => SigningKey::from_jwk(jwk),
+            (None, Some(pem)) => SigningKey::from_pem(pem),
+            // Only the name of a variable.
+            (None, None) => continue,
+        };
+        *key = read.map_or(Value::Null, |read| {
+            let public = KeySetDocument::new(&[read]).body;
+            serde_json::from_str(&public).unwrap_or_default()
+        });
+    }
+    shown.into()
 }
 
 /// What is added, removed or changed, by part.

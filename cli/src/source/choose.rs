@@ -83,7 +83,7 @@ impl Loaded {
     /// It is no policy.
     pub(crate) fn compile_or_report(&self, policy: &LoadedPolicy) -> Result<Policy, Failure> {
         self.compile(policy).map_err(|diagnostics| {
-            let source = NamedSource::new(&self.file.name, self.file.text.clone());
+            let source = NamedSource::new(&self.file.name, self.shown_text());
             for each in &diagnostics {
                 match each.human(&source) {
                     Ok(report) => anstream::eprintln!("{report}"),

@@ -63,6 +63,7 @@ fn is_member(name: &str) -> bool {
         "cache",
         "revocations",
         "failed_verifications",
+        "assertion",
     ];
     alike.contains(&name)
 }

@@ -100,6 +100,25 @@ pub(crate) struct Loaded {
     pub(crate) remarks: Vec<Remark>,
 }
 
+impl Loaded {
+    /// The file's text as reports may show it: where keys of assertions are written, each letter and digit is a star.
+    pub(crate) fn shown_text(&self) -> String {
+        let mut text = self.file.text.clone();
+        for policy in &self.policies {
+            let assertion = policy.tree.get("assertion");
+            let Some(keys) = assertion.and_then(|assertion| assertion.get("keys")) else {
+                continue;
+            };
+            let span = keys.span.clone();
+            if let Some(keys) = text.get(span.clone()) {
+                let stars = keys.replace(|each: char| each.is_ascii_alphanumeric(), "*");
+                text.replace_range(span, &stars);
+            }
+        }
+        text
+    }
+}
+
 /// One policy of a file.
 #[derive(Debug)]
 pub(crate) struct LoadedPolicy {
@@ -114,12 +133,12 @@ pub(crate) struct LoadedPolicy {
 }
 
 impl LoadedPolicy {
-    /// Compiles it as the filter does.
+    /// Compiles it as the filter does, but for what only the gateway has: the keys in its environment.
     ///
     /// # Errors
     /// All that is wrong with it; [`Self::locate`] has the places.
     pub(crate) fn compile(&self) -> Result<Policy, ConfigErrors> {
-        Policy::from_json(self.json.as_bytes())
+        Policy::examine(self.json.as_bytes())
     }
 
     /// Where a path of the policy, as in [`jobgate::policy::ConfigError::path`], stands in the file. What is not

@@ -13,6 +13,7 @@ pub(in crate::policy) fn lists_for_objects(document: &Value) -> Vec<ConfigError>
         "cache",
         "revocations",
         "failed_verifications",
+        "assertion",
     ] {
         lists.note(name.into(), document.get(name));
     }

@@ -317,3 +317,61 @@ proptest! {
         }
     }
 }
+
+fn with_assertion(assertion: &Value) -> Value {
+    json!({ "issuers": [{ "preset": "buildkite", "audience": "a" }], "rules": [], "assertion": assertion })
+}
+
+const ED25519: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+
+#[test]
+fn an_assertion_has_its_defaults_and_its_header_is_reserved() {
+    let own = json!({ "issuer": "i", "audience": "u", "keys": [{ "pem": ED25519 }] });
+    let policy = Policy::from_json(with_assertion(&own).to_string().as_bytes()).unwrap();
+    let assertion = policy.assertion.as_ref().unwrap();
+    assert_eq!(assertion.lifetime, Duration::from_secs(60));
+    assert_eq!(assertion.header, "x-jobgate-assertion");
+    assert_eq!(assertion.jwks_path, "/.well-known/jobgate/jwks.json");
+    assert!(
+        policy
+            .headers
+            .all()
+            .any(|name| name == "x-jobgate-assertion")
+    );
+    // Nothing that is logged of a policy holds the key.
+    let debug = format!("{policy:?}");
+    assert!(debug.contains("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"));
+    for secret in ["nWGxne_9WmC", "J1hsZ3v", "157, 97, 177", "9d61b19d"] {
+        assert!(!debug.contains(secret), "{secret} is in {debug}");
+    }
+}
+
+#[test]
+fn a_key_may_be_in_the_environment_and_must_be_where_it_is_used() {
+    let own = json!({ "issuer": "i", "audience": "u", "lifetime": "1999ms", "header": "X-Identity", "keys": [{ "env": "KEY" }] });
+    let document = with_assertion(&own).to_string();
+    let with = |value: Option<&str>| {
+        let policy = Policy::from_json_with(document.as_bytes(), &|name| {
+            value.filter(|_| name == "KEY").map(str::to_owned)
+        });
+        policy.map(|policy| policy.assertion.unwrap())
+    };
+    let assertion = with(Some(ED25519)).unwrap();
+    assert_eq!(assertion.keys.len(), 1);
+    assert_eq!(assertion.header, "x-identity");
+    assert_eq!(assertion.lifetime, Duration::from_secs(1));
+    for (value, why) in [
+        (None, "is not set here"),
+        (Some(""), "neither"),
+        (Some("MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v"), "neither"),
+        (Some("{\"kty\":\"EC\",\"d\":\"J1hsZ3v\"}"), "crv"),
+    ] {
+        let errors = with(value).unwrap_err().to_string();
+        assert!(errors.contains(why), "{errors}");
+        assert!(errors.starts_with("assertion.keys[0].env: "), "{errors}");
+        assert!(!errors.contains("J1hsZ3v"), "{errors}");
+    }
+    // Where nothing is signed it need not be there, and then nothing can be.
+    let examined = Policy::examine(document.as_bytes()).unwrap();
+    assert!(examined.assertion.unwrap().keys.is_empty());
+}

@@ -39,6 +39,9 @@ fn full() -> Value {
             "tiers": [{ "roles": ["one"], "claims": { "a": 1 }, "rate": "2/s", "burst": 4 }],
             "unavailable": "allow", "enforce_by": "gateway",
         }],
+        "assertion": {
+            "issuer": "i", "audience": "a", "lifetime": "1s", "header": "h", "jwks_path": "/p", "keys": [{ "env": "E" }],
+        },
     })
 }
 

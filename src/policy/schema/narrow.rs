@@ -20,6 +20,12 @@ const DATE: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
 
 /// How the texts of a member look, whether it is one or a list: definition, member, pattern.
 const TEXTS: &[(&str, &str, &str)] = &[
+    ("Assertion", "audience", "."),
+    ("Assertion", "header", "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$"),
+    ("Assertion", "issuer", "."),
+    ("Assertion", "jwks_path", "^/[^?#%]+$"),
+    ("AssertionKey", "env", "^[A-Za-z_][A-Za-z0-9_]{0,127}$"),
+    ("AssertionKey", "pem", "."),
     ("ClientCertificate", "dns_san", "."),
     ("ClientCertificate", "subject", "."),
     ("ClientCertificate", "uri_san", "."),
@@ -94,6 +100,7 @@ pub(super) fn narrow(schema: &mut Value) -> Vec<String> {
         }
     }
     let others = [
+        ("Assertion", "keys", json!({ "maxItems": 4 })),
         ("Cache", "entries", json!({ "maximum": 1_000_000 })),
         (
             "FailedVerifications",

@@ -36,6 +36,7 @@ pub(super) const SECTIONS: &[Section] = &[
             "revocations",
             "limits",
             "failed_verifications",
+            "assertion",
         ],
     },
     Section {
@@ -159,6 +160,22 @@ pub(super) const SECTIONS: &[Section] = &[
         parts: &[("FailedVerifications", "")],
         heads: ("member", "meaning"),
         order: &["rate", "burst"],
+    },
+    Section {
+        name: "assertion",
+        parts: &[("Assertion", ""), ("AssertionKey", "keys[].")],
+        heads: ("member", "meaning"),
+        order: &[
+            "issuer",
+            "audience",
+            "lifetime",
+            "header",
+            "jwks_path",
+            "keys",
+            "keys[].jwk",
+            "keys[].pem",
+            "keys[].env",
+        ],
     },
 ];
 
