@@ -5,10 +5,12 @@
 
 mod pool;
 mod state;
+mod vouch;
 
 pub use pool::Pool;
 pub use state::State;
 
+use crate::assertion::Assertion;
 use crate::audit::Rendering;
 use crate::limit::{self, NoSource, Source, Standing, Taken};
 use crate::policy::{
@@ -21,6 +23,7 @@ use crate::shared_data::SharedData;
 use crate::time::UnixTime;
 use crate::token::{self, Carried, Presented, VerifiedToken};
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A request as the host tells it. Only what the host says of it is believed: no `X-Forwarded-Uri`, no
@@ -163,6 +166,8 @@ pub struct Decision<'p> {
     /// How long no token of the client's address is verified, since too many failed, where that is why it was
     /// refused.
     pub retry: Option<Duration>,
+    /// What the gate vouches with, where it lets the request in and the policy says so.
+    pub assertion: Option<Rc<Assertion>>,
     /// Whether the token must be taken out of what goes upstream.
     pub strip_token: bool,
     /// Whether the token's signature was checked for an earlier request, and not for this one.
@@ -220,6 +225,7 @@ impl<'p> Decision<'p> {
             outcome: Err(refusal.into()),
             limits: Vec::new(),
             retry: None,
+            assertion: None,
             strip_token: true,
             cached: false,
         }
@@ -353,6 +359,14 @@ pub fn judge<'p>(
                         keep_within_limits(policy, shared, &token, permit, now, standings)?;
                     use_up(policy, shared, &token, permit, now)
                         .inspect_err(|_| taken.give_back(shared, now))
+                })
+                .and_then(|permit| {
+                    // Last, since it is what costs most.
+                    match vouch::vouch(policy, state, &token, &permit, id, now) {
+                        Ok(assertion) => decision.assertion = assertion,
+                        Err(refusal) => return Err(after(&permit, refusal)),
+                    }
+                    Ok(permit)
                 });
             (outcome, Some(token))
         }

@@ -1,7 +1,8 @@
 //! A private JWK (RFC 7517; RFC 7518, section 6.2.2; RFC 8037, section 2).
 
-use super::key::{Private, SigningKey};
+use super::key::{SigningKey, belong_together};
 use crate::base64url;
+use jobgate_signing::PrivateKey;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -35,12 +36,12 @@ pub(super) fn private_key(key: &Value) -> Result<SigningKey, &'static str> {
     let text = |name| key.get(name).and_then(Value::as_str);
     let (private, public, algorithm) = match (text("kty"), text("crv")) {
         (Some("EC"), Some("P-256")) => {
-            let private = Private::p256(&secret(key)?)?;
+            let private = PrivateKey::p256(&secret(key)?)?;
             let (x, y) = (coordinate(key, "x")?, coordinate(key, "y")?);
             (private, [&[4], x.as_slice(), &y].concat(), "ES256")
         }
         (Some("OKP"), Some("Ed25519")) => {
-            let private = Private::ed25519(&secret(key)?)?;
+            let private = PrivateKey::ed25519(&secret(key)?)?;
             (private, coordinate(key, "x")?, "EdDSA")
         }
         (Some("RSA"), _) => {
@@ -55,7 +56,7 @@ pub(super) fn private_key(key: &Value) -> Result<SigningKey, &'static str> {
         (Some("OKP"), _) => return Err("its crv is not Ed25519"),
         (_, _) => return Err("its kty is not EC or OKP"),
     };
-    if !private.belongs_to(&public) {
+    if !belong_together(&private, &public) {
         return Err("its public half is not that of its private half");
     }
     if key.get("alg").is_some_and(|alg| alg != algorithm) {

@@ -4,21 +4,13 @@ use super::{jwk, pem};
 use crate::audit::Line;
 use crate::sha256::Hash;
 use crate::{base64url, json};
-use ed25519_dalek::ed25519::signature::Signer as _;
-use p256::elliptic_curve::sec1::ToSec1Point;
+use jobgate_signing::PrivateKey;
 use std::fmt;
 
 /// A private key on P-256 (ES256) or Ed25519 (EdDSA), and its name. Its secret is overwritten when it is dropped.
 pub struct SigningKey {
     kid: String,
-    private: Private,
-}
-
-/// Both halves.
-// Both types overwrite their secrets when they go. The one is boxed so that moving it leaves no copies behind.
-pub(super) enum Private {
-    P256(Box<p256::ecdsa::SigningKey>),
-    Ed25519(Box<ed25519_dalek::SigningKey>),
+    private: PrivateKey,
 }
 
 /// A public half, as JWKs write it.
@@ -65,8 +57,8 @@ impl SigningKey {
     }
 
     /// A key that is named, or else by its thumbprint (RFC 7638).
-    pub(super) fn new(private: Private, kid: Option<String>) -> Self {
-        let kid = kid.unwrap_or_else(|| private.public().thumbprint());
+    pub(super) fn new(private: PrivateKey, kid: Option<String>) -> Self {
+        let kid = kid.unwrap_or_else(|| Public::of(&private).thumbprint());
         Self { kid, private }
     }
 
@@ -80,34 +72,21 @@ impl SigningKey {
     #[must_use]
     pub const fn algorithm(&self) -> &'static str {
         match self.private {
-            Private::P256(_) => "ES256",
-            Private::Ed25519(_) => "EdDSA",
+            PrivateKey::P256(_) => "ES256",
+            PrivateKey::Ed25519(_) => "EdDSA",
         }
     }
 
     pub(super) fn public(&self) -> Public {
-        self.private.public()
+        Public::of(&self.private)
     }
 
-    /// The signature over these bytes, as JWS has it (RFC 7518, section 3.4; RFC 8037, section 3.1): always the same
-    /// for the same bytes, since both ways make their nonce of the key and the message (RFC 6979, RFC 8032). No random
-    /// number is needed, which a host might not have.
+    /// The signature over these bytes.
     ///
     /// # Errors
-    /// There is none: no hash and no nonce is 0.
+    /// There is none that can be met.
     pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], &'static str> {
-        const FAILED: &str = "the assertion could not be signed";
-        match &self.private {
-            Private::P256(key) => {
-                let signature: p256::ecdsa::Signature =
-                    key.try_sign(message).map_err(|_| FAILED)?;
-                Ok(signature.to_bytes().into())
-            }
-            Private::Ed25519(key) => {
-                let signature = key.try_sign(message).map_err(|_| FAILED)?;
-                Ok(signature.to_bytes())
-            }
-        }
+        self.private.sign(message)
     }
 }
 
@@ -120,60 +99,27 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-impl Private {
-    /// A key from the number of a private half, which is secret: from 1 to below the order.
-    pub(super) fn p256(d: &[u8]) -> Result<Self, &'static str> {
-        if d.len() != 32 {
-            return Err("its private half does not have the 32 bytes of P-256");
-        }
-        p256::ecdsa::SigningKey::from_slice(d)
-            .map(|key| Self::P256(Box::new(key)))
-            .map_err(|_| "its private half is no number of P-256's group")
-    }
+/// Whether this is its public half, in a form of which there is only one of this length.
+pub(super) fn belong_together(private: &PrivateKey, public: &[u8]) -> bool {
+    private.public(public.len() == 33) == public
+}
 
-    /// A key from its seed (RFC 8032, section 5.1.5).
-    pub(super) fn ed25519(seed: &[u8]) -> Result<Self, &'static str> {
-        let seed = seed
-            .try_into()
-            .map_err(|_| "its private half does not have the 32 bytes of Ed25519")?;
-        Ok(Self::Ed25519(Box::new(
-            ed25519_dalek::SigningKey::from_bytes(seed),
-        )))
-    }
-
-    /// The public half as SEC 1 (uncompressed or compressed, for P-256) or RFC 8032 write it.
-    pub(super) fn public_bytes(&self, compressed: bool) -> Vec<u8> {
-        match self {
-            Self::P256(key) => key
-                .verifying_key()
-                .as_affine()
-                .to_sec1_point(compressed)
-                .as_bytes()
-                .to_vec(),
-            Self::Ed25519(key) => key.verifying_key().to_bytes().to_vec(),
-        }
-    }
-
-    /// Whether this is its public half, in a form of which there is only one of this length.
-    pub(super) fn belongs_to(&self, public: &[u8]) -> bool {
-        self.public_bytes(public.len() == 33) == public
-    }
-
-    fn public(&self) -> Public {
-        let bytes = self.public_bytes(false);
-        match self {
-            Self::P256(_) => {
+impl Public {
+    fn of(private: &PrivateKey) -> Self {
+        let bytes = private.public(false);
+        match private {
+            PrivateKey::P256(_) => {
                 // After the byte that says that it is not compressed.
                 let point = bytes.get(1..).unwrap_or_default();
                 let (x, y) = point.split_at_checked(32).unwrap_or_default();
-                Public {
+                Self {
                     kty: "EC",
                     crv: "P-256",
                     x: base64url::encode(x),
                     y: Some(base64url::encode(y)),
                 }
             }
-            Self::Ed25519(_) => Public {
+            PrivateKey::Ed25519(_) => Self {
                 kty: "OKP",
                 crv: "Ed25519",
                 x: base64url::encode(bytes),
@@ -181,9 +127,7 @@ impl Private {
             },
         }
     }
-}
 
-impl Public {
     /// Its members, in the order of a thumbprint.
     pub(super) fn members(&self) -> Line {
         let mut members = Line::default();

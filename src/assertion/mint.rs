@@ -4,6 +4,7 @@ use super::AssertionPolicy;
 use crate::audit::Line;
 use crate::base64url;
 use crate::time::UnixTime;
+use std::borrow::Cow;
 
 /// What an assertion says of a job that was let in.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +14,7 @@ pub struct Job<'a> {
     /// The issuer of its token.
     pub issuer: &'a str,
     /// The parts of its identity, by name.
-    pub identity: &'a [(&'static str, &'a str)],
+    pub identity: &'a [(&'static str, Cow<'a, str>)],
     /// Its roles.
     pub roles: &'a [&'a str],
     /// The rule that let it in.
@@ -117,4 +118,4 @@ impl AssertionPolicy {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

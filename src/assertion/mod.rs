@@ -8,12 +8,16 @@
 mod der;
 mod jwk;
 mod jwks;
+mod kept;
 mod key;
 mod mint;
 mod pem;
 mod policy;
+mod serve;
 
 pub use jwks::KeySetDocument;
+pub(crate) use kept::{Kept, Vouched};
 pub use key::SigningKey;
 pub use mint::{Assertion, Job};
 pub use policy::AssertionPolicy;
+pub use serve::KeySetAnswer;

@@ -1,9 +1,10 @@
 //! A private key in PEM (RFC 7468): PKCS #8 (RFC 5958), not encrypted, on P-256 (RFC 5915) or Ed25519 (RFC 8410).
 
 use super::der::{self, Reader};
-use super::key::Private;
+use super::key::belong_together;
 use base64::engine::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jobgate_signing::PrivateKey;
 use zeroize::Zeroizing;
 
 const ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
@@ -16,7 +17,7 @@ const NOT_PKCS8: &str = "its PEM is not a PKCS #8 private key";
 ///
 /// # Errors
 /// Why it can't sign.
-pub(super) fn private_key(text: &str) -> Result<Private, &'static str> {
+pub(super) fn private_key(text: &str) -> Result<PrivateKey, &'static str> {
     let text = text.trim_ascii();
     let label = text
         .strip_prefix("-----BEGIN ")
@@ -54,7 +55,7 @@ pub(super) fn private_key(text: &str) -> Result<Private, &'static str> {
 }
 
 /// A PrivateKeyInfo or OneAsymmetricKey (RFC 5958, section 2).
-fn read(info: &[u8]) -> Result<Private, &'static str> {
+fn read(info: &[u8]) -> Result<PrivateKey, &'static str> {
     let mut info = Reader(info);
     let mut key = info.only(der::SEQUENCE).ok_or(NOT_PKCS8)?;
     let version = key.take(der::INTEGER).ok_or(NOT_PKCS8)?;
@@ -73,7 +74,7 @@ fn read(info: &[u8]) -> Result<Private, &'static str> {
         der::P256 => ec_private_key(private)?,
         ED25519 => {
             let seed = Reader(private).only_value(der::OCTET_STRING);
-            (Private::ed25519(seed.ok_or(NOT_PKCS8)?)?, None)
+            (PrivateKey::ed25519(seed.ok_or(NOT_PKCS8)?)?, None)
         }
         other if other.get(2..).is_some_and(|oid| oid.starts_with(RSA)) => {
             return Err("it is an RSA key; write one on P-256 (ES256) or Ed25519 (EdDSA)");
@@ -83,7 +84,7 @@ fn read(info: &[u8]) -> Result<Private, &'static str> {
     // A bit string, of whose last byte no bit is unused.
     let belongs = |bits: &[u8]| {
         bits.split_first()
-            .is_some_and(|(unused, half)| *unused == 0 && private.belongs_to(half))
+            .is_some_and(|(unused, half)| *unused == 0 && belong_together(&private, half))
     };
     if ![public, within].into_iter().flatten().all(belongs) {
         return Err("its public half is not that of its private half");
@@ -92,12 +93,12 @@ fn read(info: &[u8]) -> Result<Private, &'static str> {
 }
 
 /// An ECPrivateKey (RFC 5915, section 3), and its public half as a bit string if that is there.
-fn ec_private_key(bytes: &[u8]) -> Result<(Private, Option<&[u8]>), &'static str> {
+fn ec_private_key(bytes: &[u8]) -> Result<(PrivateKey, Option<&[u8]>), &'static str> {
     let mut key = Reader(bytes).only(der::SEQUENCE).ok_or(NOT_PKCS8)?;
     if key.take(der::INTEGER) != Some(&[1]) {
         return Err(NOT_PKCS8);
     }
-    let private = Private::p256(key.take(der::OCTET_STRING).ok_or(NOT_PKCS8)?)?;
+    let private = PrivateKey::p256(key.take(der::OCTET_STRING).ok_or(NOT_PKCS8)?)?;
     // The curve once more. The one around it counts.
     _ = key.take(der::CONTEXT_0_CONSTRUCTED);
     let public = match key.take(der::CONTEXT_1_CONSTRUCTED) {

@@ -39,6 +39,9 @@ pub fn upstream_headers<'d>(decision: &'d Decision<'_>) -> Vec<(&'d str, Cow<'d,
         }
         headers.push((&names.roles, list));
     }
+    if let (Some(name), Some(assertion)) = (&names.assertion, &decision.assertion) {
+        headers.push((name, assertion.compact.as_str().into()));
+    }
     // What was refused is not counted, wherever it is counted.
     for standing in decision.limits.iter().filter(|_| decision.outcome.is_ok()) {
         if let (State::HandedOn(bucket), Some(limit)) =

@@ -123,6 +123,9 @@ fn begin(line: &mut Line, decision: &Decision<'_>, refused: Option<&Refused>) {
     if let Some(policy) = policy {
         line.word("policy", &policy.digest);
     }
+    if let Some(assertion) = &decision.assertion {
+        line.word("assertion", &assertion.id);
+    }
 }
 
 /// What is known of the request.

@@ -91,7 +91,7 @@ impl Policy {
     }
 
     /// The names of the roles at these places.
-    pub(super) fn role_names<'a>(
+    pub(crate) fn role_names<'a>(
         &'a self,
         places: &'a [usize],
     ) -> impl Iterator<Item = &'a str> + use<'a> {

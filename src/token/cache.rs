@@ -11,6 +11,7 @@
 use super::VerifiedToken;
 use super::budget::{Budget, Share};
 use super::footprint::block;
+use crate::assertion::Vouched;
 use crate::time::UnixTime;
 use lru::LruCache;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
@@ -148,6 +149,32 @@ impl TokenCache {
         }
     }
 
+    /// Keeps what was said of a token beside it, if it is kept itself: for as long, and within the same bounds.
+    pub(crate) fn keep(&mut self, token: &VerifiedToken, vouched: Vouched, now: UnixTime) {
+        let tag = self.tag(token.compact().as_bytes());
+        // This makes it the last to make way, too.
+        if !self.entries.get(&tag).is_some_and(|it| it.token.is(token)) {
+            return;
+        }
+        let kept = token.kept();
+        let before = kept.footprint();
+        kept.add(vouched, now);
+        let more = kept.footprint().saturating_sub(before);
+        while !self.has_room(more, 0) {
+            if self.len() <= 1 || !self.give_up_one() {
+                kept.clear();
+                break;
+            }
+        }
+        let after = kept.footprint();
+        if after < before {
+            self.share.shrink(before.saturating_sub(after));
+        }
+        if let Some(entry) = self.entries.peek_mut(&tag) {
+            entry.bytes = entry.bytes.saturating_sub(before).saturating_add(after);
+        }
+    }
+
     /// A number by which a token is found. Two tokens that differ before their ends have the same one; the key of the
     /// hash keeps others from being made to.
     fn tag(&self, bytes: &[u8]) -> u64 {
@@ -175,18 +202,20 @@ impl TokenCache {
         entry.is_some()
     }
 
+    /// Takes this many bytes from the share for as many new entries, if they fit.
+    fn has_room(&mut self, bytes: usize, entries: usize) -> bool {
+        self.len().saturating_add(entries) <= self.limits.entries
+            && self.share.bytes().saturating_add(bytes) <= self.limits.bytes
+            && self.share.grow(bytes)
+    }
+
     /// Takes this many bytes from the share, if that can be done. As many entries go as take that much.
     fn make_room(&mut self, bytes: usize) -> bool {
-        let CacheLimits {
-            entries,
-            bytes: most,
-        } = self.limits;
-        if bytes > most {
+        if bytes > self.limits.bytes {
             return false;
         }
         loop {
-            let has_room = self.len() < entries && self.share.bytes().saturating_add(bytes) <= most;
-            if has_room && self.share.grow(bytes) {
+            if self.has_room(bytes, 1) {
                 return true;
             }
             // Where nothing is left, the other caches leave no room for it.

@@ -2,6 +2,7 @@
 
 use super::compact::{Compact, Digests};
 use super::{Claims, Times};
+use crate::assertion::Kept;
 use crate::audit::Rendering;
 use crate::policy::Issuer;
 use crate::reason::Refusal;
@@ -31,6 +32,8 @@ pub(super) struct Proof {
     pub(super) digests: OnceCell<Digests>,
     /// Made when it is first asked for.
     pub(super) rendering: OnceCell<Rendering>,
+    /// What the gate said of it to the upstream, where that may serve again.
+    pub(super) kept: Kept,
 }
 
 impl VerifiedToken {
@@ -93,6 +96,16 @@ impl VerifiedToken {
         rendering.get_or_init(|| Rendering::new(issuer, &self.0.claims))
     }
 
+    /// What the gate said of it to the upstream. [`TokenCache::keep`](super::TokenCache::keep) adds to it, and counts it.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.0.kept
+    }
+
+    /// Whether the two are one proof.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Holds the times against the clock once more.
     ///
     /// # Errors
@@ -109,6 +122,7 @@ impl VerifiedToken {
             .saturating_add(super::footprint::block(self.0.compact.len()))
             .saturating_add(self.0.claims.footprint())
             .saturating_add(self.0.rendering.get().map_or(0, Rendering::footprint))
+            .saturating_add(self.0.kept.footprint())
             .saturating_add(
                 self.0
                     .kid
@@ -169,6 +183,7 @@ impl VerifiedToken {
                 signed: digest,
             }),
             rendering: OnceCell::new(),
+            kept: Kept::default(),
         })
     }
 }

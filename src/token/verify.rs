@@ -6,6 +6,7 @@
 use super::times::missing;
 use super::verified::Proof;
 use super::{Algorithm, Claims, Jws, Times, VerifiedToken, malformed};
+use crate::assertion::Kept;
 use crate::keys::{KeyMiss, KeyRing};
 use crate::policy::{Issuer, Policy};
 use crate::reason::{Reason, Refusal};
@@ -95,6 +96,7 @@ pub(super) fn proven(jws: Jws<'_>, checked: &Checked<'_>) -> VerifiedToken {
         digests: jws.text().known_digests(),
         claims: jws.into_claims(),
         rendering: OnceCell::new(),
+        kept: Kept::default(),
     })
 }
 

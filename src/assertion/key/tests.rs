@@ -243,7 +243,7 @@ fn a_pem_that_another_library_wrote_is_read() {
         )
         .unwrap();
         let key = SigningKey::from_pem(&pem("PRIVATE KEY", document.as_ref())).unwrap();
-        let public = key.private.public_bytes(false);
+        let public = key.private.public(false);
         assert_eq!(public, theirs.public_key().as_ref());
         let signature = key.sign(b"m").unwrap();
         UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, public)
@@ -336,7 +336,7 @@ proptest! {
         // Whatever passes is a pair of halves that belong together.
         if let Ok(key) = SigningKey::from_pem(&pem("PRIVATE KEY", &bent)) {
             let signature = key.sign(b"m").unwrap();
-            prop_assert!(UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, key.private.public_bytes(false)).verify(b"m", &signature).is_ok());
+            prop_assert!(UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, key.private.public(false)).verify(b"m", &signature).is_ok());
         }
     }
 }

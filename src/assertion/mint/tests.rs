@@ -5,9 +5,10 @@ use crate::base64url::decode;
 use crate::time::UnixTime;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::time::Duration;
 
-fn policy(keys: &[Value], lifetime: u64) -> AssertionPolicy {
+pub(in crate::assertion) fn policy(keys: &[Value], lifetime: u64) -> AssertionPolicy {
     let keys: Vec<_> = keys
         .iter()
         .map(|key| SigningKey::from_jwk(key).unwrap())
@@ -27,7 +28,10 @@ fn job(expires: u64) -> Job<'static> {
     Job {
         subject: Some("organization:acme:\"pipeline\":é"),
         issuer: "https://agent.buildkite.com",
-        identity: &[("organization", "acme"), ("branch", "main\r\nx")],
+        identity: &[
+            ("organization", Cow::Borrowed("acme")),
+            ("branch", Cow::Borrowed("main\r\nx")),
+        ],
         roles: &["deployer", "other"],
         rule: "deploy",
         decision_id: "0192aaaa-0000-7000-8000-000000000000",

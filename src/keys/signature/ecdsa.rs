@@ -10,9 +10,6 @@ use p256::elliptic_curve::point::AffineCoordinates;
 use sha2::{Digest, Sha256, Sha384};
 use std::sync::Arc;
 
-/// The byte before an uncompressed point (SEC 1, section 2.3.3).
-const UNCOMPRESSED: u8 = 4;
-
 macro_rules! ecdsa_key {
     ($(#[$doc:meta])* $name:ident, $curve:ident, $bytes:literal, $hash:ident) => {
         $(#[$doc])*
@@ -26,9 +23,16 @@ macro_rules! ecdsa_key {
                 if x.len() != $bytes || y.len() != $bytes {
                     return Err("its coordinates do not have the curve's length");
                 }
-                $curve::PublicKey::from_sec1_bytes(&[&[UNCOMPRESSED], x, y].concat())
-                    .map(|key| Self(Arc::new(Multiples::new(key.to_projective()))))
-                    .map_err(|_| "its point does not lie on its curve")
+                let coordinate = |bytes: &[u8]| bytes.try_into().ok();
+                let (x, y) = (coordinate(x), coordinate(y));
+                // The library checks that each is below the field's order, and the equation. Reading SEC 1 would do so
+                // too, and bring the square roots of compressed points along.
+                x.zip(y)
+                    .and_then(|(x, y)| {
+                        $curve::AffinePoint::from_coordinates(&x, &y).into_option()
+                    })
+                    .map(|point| Self(Arc::new(Multiples::new(point.into()))))
+                    .ok_or("its point does not lie on its curve")
             }
 
             /// The library takes exactly r and s, both at least 1 and below the order. Both signatures that

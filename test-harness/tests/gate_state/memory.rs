@@ -11,6 +11,7 @@ use jobgate::time::UnixTime;
 use jobgate::token::Budget;
 use serde_json::{Map, Value, json};
 
+use crate::assertions::assertion;
 use crate::world::{NOW, ask, documents, fetch, outcome, policy, token};
 
 thread_local! {
@@ -63,8 +64,16 @@ fn the_cache_takes_no_more_memory_than_it_says() {
         token(json!({ "claims": claims }))
     });
     let tokens: Vec<String> = few.chain(odd).collect();
-    for entries in [1, 7, 1_000] {
-        let policy = policy(json!({ "cache": { "entries": entries, "bytes": "128KiB" } }));
+    let assertion = assertion();
+    let plain = json!({});
+    let with_assertions = json!({ "assertion": assertion });
+    for (entries, over) in [1, 7, 1_000]
+        .into_iter()
+        .flat_map(|entries| [(entries, &plain), (entries, &with_assertions)])
+    {
+        let mut over = over.clone();
+        over["cache"] = json!({ "entries": entries, "bytes": "128KiB" });
+        let policy = policy(over);
         let budget = Budget::new(1 << 20);
         let mut state = State::new(&policy, &mut Pool::new(0), &budget);
         let now = UnixTime::from_secs(NOW);
