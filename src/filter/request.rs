@@ -189,7 +189,8 @@ pub(super) enum Settled {
 /// Decides a request and carries the decision out, in its own context.
 pub(super) fn settle(route: &Route, arrival: &Arrival, now: UnixTime, may_wait: bool) -> Settled {
     match handle(route, arrival, now) {
-        Ok(()) => Settled::Permitted,
+        Ok(Handled::Ready) => Settled::Permitted,
+        Ok(Handled::Answered) => Settled::Refused,
         Err(decision) => match route.wait(&decision).filter(|_| may_wait) {
             Some(wait) => Settled::Waits(wait),
             None => {
@@ -200,8 +201,20 @@ pub(super) fn settle(route: &Route, arrival: &Arrival, now: UnixTime, may_wait: 
     }
 }
 
+/// What became of a request that was not refused.
+enum Handled {
+    /// It is ready for the upstream.
+    Ready,
+    /// It was for the gate itself.
+    Answered,
+}
+
 /// Decides and, if the request goes on, makes it ready for the upstream. The refused decision otherwise.
-fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), Box<Decision<'r>>> {
+fn handle<'r>(
+    route: &'r Route,
+    arrival: &Arrival,
+    now: UnixTime,
+) -> Result<Handled, Box<Decision<'r>>> {
     let id = route.decision_id(now);
     let policy = route.policy.as_ref();
     let refused = |refusal| Decision::refuse(policy, refusal, id, now);
@@ -238,6 +251,14 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
             "the configuration has errors",
         ));
     };
+    if let Some(own) = &policy.assertion
+        && let Some(answer) = own.serve(&method, &target, headers.get("if-none-match"))
+    {
+        let body = Some(answer.body.as_bytes());
+        // If this fails, pausing holds the request back.
+        _ = hostcalls::send_http_response(u32::from(answer.status), answer.headers, body);
+        return Ok(Handled::Answered);
+    }
     if !all_shown || !host.shows_all(&headers, arrival.told) {
         let detail = "the request has more headers than the gateway shows";
         return Err(because(Reason::HeaderReserved, detail));
@@ -263,7 +284,7 @@ fn handle<'r>(route: &'r Route, arrival: &Arrival, now: UnixTime) -> Result<(), 
     }
     carry_out(route, &decision, policy, &headers, &plan).map_err(failed)?;
     log_decision(route, arrival, &decision);
-    Ok(())
+    Ok(Handled::Ready)
 }
 
 /// Makes a request that goes on ready for the upstream: its headers, and no token.

@@ -243,7 +243,7 @@ fn configured(vm: &Rc<Vm>, of: &str, size: usize) -> Rc<Route> {
 
 /// The policy, if the document is one; what is wrong with it is logged, a line each.
 fn read_policy(document: &[u8], of: &str) -> Option<Policy> {
-    match Policy::from_json(document) {
+    match Policy::from_json_with(document, &|name| std::env::var(name).ok()) {
         Ok(policy) => {
             log_findings(&policy, of);
             Some(policy)

@@ -155,6 +155,9 @@ pub struct Options {
     pub kong: KongVersion,
     /// The VM configuration. Default: empty.
     pub vm_configuration: Vec<u8>,
+    /// Envoy: the VM's environment variables, as `vm_config.environment_variables` gives them. Kong has none. Default:
+    /// none.
+    pub environment: BTreeMap<String, String>,
     /// Seeds WASI's `random_get`. Default: 0.
     pub seed: u64,
 }
@@ -173,6 +176,7 @@ impl Default for Options {
             shared_data_bytes: 2 * 1024 * 1024,
             kong: KongVersion::V3_9,
             vm_configuration: Vec::new(),
+            environment: BTreeMap::new(),
             seed: 0,
         }
     }

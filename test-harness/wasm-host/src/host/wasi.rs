@@ -1,7 +1,7 @@
 //! WASI preview 1, as far as both gateways have it. Envoy provides more; a filter that needs it
 //! would not start on Kong, so it does not start here.
 //!
-//! There is no environment, no argument and no file. The clock is the gateway's, `random_get` is
+//! There is no argument and no file, and an environment only where Envoy is told of one. The clock is the gateway's, `random_get` is
 //! seeded, and what is written to stdout or stderr becomes a log line.
 
 use wasmtime::{Caller, Linker};
@@ -9,6 +9,7 @@ use wasmtime::{Caller, Linker};
 use super::guest::{Answer, Guest, Refusal};
 use crate::abi::Level;
 use crate::faults::HostCall;
+use crate::profile::Profile;
 use crate::vm::State;
 
 const WASI: &str = "wasi_snapshot_preview1";
@@ -33,14 +34,29 @@ pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         WASI,
         "environ_get",
-        |c: Caller<'_, State>, _: i32, _: i32| enter(c, HostCall::WasiEnvironGet, |_| Ok(0)),
+        |c: Caller<'_, State>, places: i32, texts: i32| {
+            enter(c, HostCall::WasiEnvironGet, |guest| {
+                let (mut place, mut text) = (places, texts);
+                for variable in environment(guest) {
+                    guest.write_u32(place, text.cast_unsigned())?;
+                    guest.write(text, &variable)?;
+                    place = place.wrapping_add(4);
+                    text = text.wrapping_add(i32::try_from(variable.len()).unwrap_or_default());
+                }
+                Ok(0)
+            })
+        },
     )?;
     linker.func_wrap(
         WASI,
         "environ_sizes_get",
         |c: Caller<'_, State>, count: i32, size: i32| {
             enter(c, HostCall::WasiEnvironSizesGet, |guest| {
-                guest.none(count, size)
+                let variables = environment(guest);
+                let bytes = variables.iter().map(Vec::len).sum::<usize>();
+                let short = |number: usize| u32::try_from(number).unwrap_or_default();
+                guest.write_u32(count, short(variables.len()))?;
+                guest.write_u32(size, short(bytes)).map(|()| 0)
             })
         },
     )?;
@@ -86,6 +102,20 @@ pub(super) fn provide(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         },
     )?;
     files(linker)
+}
+
+/// `NAME=value` and a zero byte, of each variable.
+fn environment(guest: &mut Guest<'_, '_>) -> Vec<Vec<u8>> {
+    let Ok(world) = guest.world() else {
+        return Vec::new();
+    };
+    let variables = match world.profile {
+        Profile::Envoy => world.options.environment.iter(),
+        Profile::Kong => return Vec::new(),
+    };
+    variables
+        .map(|(name, value)| format!("{name}={value}\0").into_bytes())
+        .collect()
 }
 
 fn files(linker: &mut Linker<State>) -> wasmtime::Result<()> {

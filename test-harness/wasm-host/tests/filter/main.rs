@@ -1,6 +1,7 @@
 //! The built filter, `dist/jobgate.wasm`, in the in-process host: the file that gateways load, on a host
 //! that behaves as Envoy or as Kong does.
 
+mod assertion;
 mod cases;
 mod common;
 mod conditions;
