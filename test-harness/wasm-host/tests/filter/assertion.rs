@@ -135,7 +135,7 @@ fn an_assertion_serves_again_and_is_made_anew_when_half_of_its_life_is_over() {
         let mut gateway = ready(profile, &vouching(profile, &keys));
         let set = key_set(&mut gateway);
         let token = good_token(&gateway);
-        let mut ask = |gateway: &mut Gateway| {
+        let ask = |gateway: &mut Gateway| {
             let exchange = gateway.request(0, with_token(&token));
             verified(&exchange, &set, "x-jobgate-assertion")
         };
