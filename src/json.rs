@@ -53,11 +53,7 @@ impl From<serde_json::Error> for NotJson {
 /// # Errors
 /// It is none, or not in this strict sense.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, NotJson> {
-    let text = str::from_utf8(bytes).map_err(NotJson::Text)?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: MAX_DEPTH }.deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(value)
+    read(bytes, Strict { depth: MAX_DEPTH })
 }
 
 /// The members of an object that is all of `bytes`, in [order](order); nothing for a value that is no object.
@@ -65,11 +61,16 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, NotJson> {
 /// # Errors
 /// As [`parse`].
 pub(crate) fn parse_members(bytes: &[u8]) -> Result<Option<Members>, NotJson> {
+    read(bytes, Top)
+}
+
+/// What a visitor makes of the one value that is all of `bytes`.
+fn read<V: for<'de> Visitor<'de, Value = T>, T>(bytes: &[u8], visitor: V) -> Result<T, NotJson> {
     let text = str::from_utf8(bytes).map_err(NotJson::Text)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let members = deserializer.deserialize_any(Top)?;
+    let value = deserializer.deserialize_any(visitor)?;
     deserializer.end()?;
-    Ok(members)
+    Ok(value)
 }
 
 /// The members of an object, in [order](order).

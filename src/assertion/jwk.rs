@@ -1,6 +1,6 @@
 //! A private JWK (RFC 7517; RFC 7518, section 6.2.2; RFC 8037, section 2).
 
-use super::key::{SigningKey, belong_together};
+use super::key::{NO_RSA, SigningKey, belong_together};
 use crate::base64url;
 use jobgate_signing::PrivateKey;
 use serde_json::{Map, Value};
@@ -45,7 +45,7 @@ pub(super) fn private_key(key: &Value) -> Result<SigningKey, &'static str> {
             (private, coordinate(key, "x")?, "EdDSA")
         }
         (Some("RSA"), _) => {
-            return Err("it is an RSA key; write one on P-256 (ES256) or Ed25519 (EdDSA)");
+            return Err(NO_RSA);
         }
         (Some("oct"), _) => {
             return Err(

@@ -13,6 +13,9 @@ pub struct SigningKey {
     private: PrivateKey,
 }
 
+/// Why an RSA key can't sign, in whichever form it is written.
+pub(super) const NO_RSA: &str = "it is an RSA key; write one on P-256 (ES256) or Ed25519 (EdDSA)";
+
 /// A public half, as JWKs write it.
 pub(super) struct Public {
     pub(super) kty: &'static str,

@@ -1,7 +1,7 @@
 //! A private key in PEM (RFC 7468): PKCS #8 (RFC 5958), not encrypted, on P-256 (RFC 5915) or Ed25519 (RFC 8410).
 
 use super::der::{self, Reader};
-use super::key::belong_together;
+use super::key::{NO_RSA, belong_together};
 use base64::engine::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jobgate_signing::PrivateKey;
@@ -37,7 +37,7 @@ pub(super) fn private_key(text: &str) -> Result<PrivateKey, &'static str> {
             );
         }
         "RSA PRIVATE KEY" => {
-            return Err("it is an RSA key; write one on P-256 (ES256) or Ed25519 (EdDSA)");
+            return Err(NO_RSA);
         }
         "PUBLIC KEY" => return Err("its PEM is a public key; write the private one"),
         _ => return Err("its PEM is not a PRIVATE KEY"),
@@ -77,7 +77,7 @@ fn read(info: &[u8]) -> Result<PrivateKey, &'static str> {
             (PrivateKey::ed25519(seed.ok_or(NOT_PKCS8)?)?, None)
         }
         other if other.get(2..).is_some_and(|oid| oid.starts_with(RSA)) => {
-            return Err("it is an RSA key; write one on P-256 (ES256) or Ed25519 (EdDSA)");
+            return Err(NO_RSA);
         }
         _ => return Err("its PEM is of another curve than P-256 and Ed25519"),
     };

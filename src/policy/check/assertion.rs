@@ -75,22 +75,21 @@ impl Checker {
         headers: &HeaderNames,
     ) -> Option<String> {
         let path = "assertion.header";
+        let default = format!("{}assertion", headers.prefix);
         let Some(header) = raw else {
-            let header = format!("{}assertion", headers.prefix);
-            if headers.all().any(|name| name == header) {
+            if headers.all().any(|name| name == default) {
                 self.error(
                     path,
-                    format!("{header:?} is the header of something else; write another"),
+                    format!("{default:?} is the header of something else; write another"),
                 );
             }
-            return Some(header);
+            return Some(default);
         };
         let header = header.to_ascii_lowercase();
         let means_something_else = NOT_CARRIERS.contains(&header.as_str())
             || matches!(header.as_str(), "authorization" | "proxy-authorization")
             || TAKEN_PREFIXES.iter().any(|taken| header.starts_with(taken));
         if header.len() > 64 || !header.split('-').all(is_word) || means_something_else {
-            let default = format!("{}assertion", headers.prefix);
             let message = format!("can't carry an assertion; write a header like {default:?}");
             self.error(path, message);
             return None;
