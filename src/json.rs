@@ -56,6 +56,17 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, NotJson> {
     read(bytes, Strict { depth: MAX_DEPTH })
 }
 
+/// The fewest digits that tell a finite number from its neighbours, without a fraction for a whole one.
+///
+/// The filter prints floats by the code that writes JSON and no other: the standard library's is a fiftieth of it.
+pub(crate) fn decimal(number: f64) -> String {
+    let mut text = Value::from(number).to_string();
+    if text.ends_with(".0") {
+        text.truncate(text.len().saturating_sub(2));
+    }
+    text
+}
+
 /// The members of an object that is all of `bytes`, in [order](order); nothing for a value that is no object.
 ///
 /// # Errors

@@ -245,9 +245,9 @@ fn log_report(name: &str, report: &Report) {
         }
         Report::Unchanged => log::debug!("jobgate: {name} are as they were"),
         Report::Failed { error, retry_in } => {
-            let seconds = retry_in.as_secs_f64();
+            let (seconds, tenths) = (retry_in.as_secs(), retry_in.subsec_millis() / 100);
             log::error!(
-                "jobgate: {name} could not be fetched: {error}; next try in {seconds:.1} s"
+                "jobgate: {name} could not be fetched: {error}; next try in {seconds}.{tenths} s"
             );
         }
     }

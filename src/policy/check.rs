@@ -262,6 +262,7 @@ impl Checker {
             Some(part) => self.ok(
                 "audit.allowed.sample",
                 Share::new(part).ok_or_else(|| {
+                    let part = json::decimal(part);
                     format!("{part} is not a share from 0 to 1; write 0.01 for one in a hundred")
                 }),
             ),

@@ -5,6 +5,7 @@ use super::expr::Kind;
 use super::fuel::Fuel;
 use super::number::Number;
 use super::value::{Text, Value};
+use crate::json;
 use crate::time::UnixTime;
 use std::fmt::Display;
 
@@ -216,7 +217,7 @@ impl Function {
             (Self::String, Value::Bool(value)) => Ok(made(value)),
             (Self::String, Value::Int(value)) => Ok(made(value)),
             (Self::String, Value::Uint(value)) => Ok(made(value)),
-            (Self::String, Value::Double(value)) => Ok(made(value)),
+            (Self::String, Value::Double(value)) => Ok(made(&json::decimal(*value))),
 
             (Self::Bool, Value::Text(text)) => match &**text {
                 "1" | "t" | "true" | "TRUE" | "True" => Ok(Value::Bool(true)),

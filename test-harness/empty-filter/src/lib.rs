@@ -4,6 +4,8 @@
 //! that it knows, and does nothing else: what is left between the two is what deciding costs.
 #![cfg(target_family = "wasm")]
 
+mod filter;
+
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType, MapType, MetricType, Status};
@@ -92,7 +94,7 @@ impl HttpContext for Request {
 fn ask(counter: u32) -> Result<(), Status> {
     const REQUEST: MapType = MapType::HttpRequestHeaders;
     hostcalls::get_current_time()?;
-    hostcalls::get_map_bytes(REQUEST)?;
+    filter::headers()?;
     for (name, value) in HEADERS {
         hostcalls::add_map_value(REQUEST, name, value)?;
     }
