@@ -142,7 +142,7 @@ impl Rate {
     }
 
     /// Nanoseconds in which an empty bucket fills.
-    const fn capacity(&self) -> u64 {
+    pub(super) const fn capacity(&self) -> u64 {
         self.interval.saturating_mul(self.burst)
     }
 

@@ -49,8 +49,8 @@ fn whoever_floods_from_everywhere_locks_nobody_out() {
 }
 
 proptest! {
-    /// With no more buckets than a set has room for, the table says what a bucket for each says, whatever the clock does; with many it refuses
-    /// none that these would not.
+    /// With no more buckets than a set has room for, the table says what a bucket for each says, whatever the clock
+    /// does; with many it refuses none that these would not.
     #[test]
     fn the_table_is_a_bucket_for_each_source(
         steps in proptest::collection::vec((0..3_u8, 0..4_u32, 0..2_usize, -90..120_i64), 1..300),
@@ -75,14 +75,14 @@ proptest! {
                 0 => at = at.saturating_add_signed(by),
                 _ if said.is_none() => {
                     table.count(rate, source(who), now);
-                    // The model counts what the table forgot, too.
-                    let stands = model.get(&(who, which)).copied();
-                    match rate.attempt(stands, now) {
-                        Attempt::Passes(stands) | Attempt::Waits(_, Some(stands)) => {
-                            model.insert((who, which), stands);
-                        }
-                        Attempt::Waits(_, None) => {}
-                    }
+                    // The model counts what the table forgot, too. One that would have had to wait failed all the
+                    // same, so its bucket is empty from now on.
+                    let stood = model.get(&(who, which)).copied();
+                    let stands = match rate.attempt(stood, now) {
+                        Attempt::Passes(stands) | Attempt::Waits(_, Some(stands)) => stands,
+                        Attempt::Waits(..) => (nanos_at(now) + rate.capacity()).max(stood.unwrap_or_default()),
+                    };
+                    model.insert((who, which), stands);
                 }
                 _ => {}
             }
