@@ -15,6 +15,9 @@
     )
 )]
 
+pub mod mac;
+pub mod sigv4;
+
 use ed25519_dalek::ed25519::signature::Signer as _;
 use p256::elliptic_curve::sec1::ToSec1Point;
 use std::fmt;
