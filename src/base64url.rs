@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The bytes that a text stands for; nothing for one with padding, with a character of another alphabet, or whose last
 /// bits are not zero: the same bytes must have no second text.
+#[inline]
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

@@ -4,11 +4,15 @@
 //! it into words.
 
 mod pool;
+mod session;
 mod state;
+mod supply;
 mod vouch;
 
 pub use pool::Pool;
+pub use session::{Call, Ending, Over, What, end_by_webhook};
 pub use state::State;
+pub use supply::{Supply, SupplyState};
 
 use crate::assertion::Assertion;
 use crate::audit::Rendering;
@@ -19,6 +23,7 @@ use crate::policy::{
 use crate::reason::{Reason, Refusal};
 use crate::replay::{self, Claim};
 use crate::request::{HeaderMap, NormalPath, PathAmbiguous, cuts_a_segment};
+use crate::session::Way;
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
 use crate::token::{self, Carried, Presented, VerifiedToken};
@@ -99,6 +104,7 @@ impl DecisionId {
 
     /// The id's text, of 36 characters.
     #[must_use]
+    #[inline]
     pub fn text(&self) -> &str {
         // Digits and hyphens are text.
         str::from_utf8(&self.text).unwrap_or_default()
@@ -168,10 +174,14 @@ pub struct Decision<'p> {
     pub retry: Option<Duration>,
     /// What the gate vouches with, where it lets the request in and the policy says so.
     pub assertion: Option<Rc<Assertion>>,
+    /// How it stands with the credential that its token is exchanged for, where the rule says so.
+    pub supply: Option<Supply>,
     /// Whether the token must be taken out of what goes upstream.
     pub strip_token: bool,
     /// Whether the token's signature was checked for an earlier request, and not for this one.
     pub cached: bool,
+    /// What came of it, where it was a call to the gate itself that ends a session: such a one never goes on.
+    pub call: Option<Call>,
 }
 
 /// Why a request was refused, with what explains it.
@@ -226,8 +236,10 @@ impl<'p> Decision<'p> {
             limits: Vec::new(),
             retry: None,
             assertion: None,
+            supply: None,
             strip_token: true,
             cached: false,
+            call: None,
         }
     }
 
@@ -248,15 +260,48 @@ impl<'p> Decision<'p> {
         self
     }
 
+    /// The same decision without its policy, to be kept.
+    #[must_use]
+    #[inline]
+    pub fn detached(self) -> Decision<'static> {
+        self.attached(None)
+    }
+
+    /// The same decision with its policy, or another lifetime of it.
+    #[must_use]
+    pub fn attached<'q>(self, policy: Option<&'q Policy>) -> Decision<'q> {
+        Decision {
+            id: self.id,
+            at: self.at,
+            policy,
+            method: self.method,
+            path: self.path,
+            host: self.host,
+            service: self.service,
+            certificate: self.certificate,
+            token: self.token,
+            claimed_issuer: self.claimed_issuer,
+            outcome: self.outcome,
+            limits: self.limits,
+            retry: self.retry,
+            assertion: self.assertion,
+            supply: self.supply,
+            strip_token: self.strip_token,
+            cached: self.cached,
+            call: self.call,
+        }
+    }
+
     /// Whether the request must not reach the upstream.
     ///
     /// Shadow mode lets what the policy refuses pass. It does not let pass what would deceive the upstream
     /// or was not decided: a reserved header that cannot be taken away, a configuration that is none.
     #[must_use]
+    #[inline]
     pub fn blocks(&self) -> bool {
         match (&self.outcome, self.policy.map(|policy| policy.mode)) {
             (Ok(_), _) => false,
-            (Err(refused), Some(Mode::Shadow)) => matches!(
+            (Err(refused), Some(Mode::Shadow)) if self.call.is_none() => matches!(
                 refused.refusal.reason,
                 Reason::HeaderReserved | Reason::ConfigInvalid | Reason::InternalError
             ),
@@ -282,9 +327,27 @@ impl<'p> Decision<'p> {
         }
     }
 
-    /// `allow`, `deny` or `shadow-deny`.
+    /// Why it was refused, if it was.
     #[must_use]
+    pub fn refused(&self) -> Option<&Refused> {
+        let is_taken = self.call.as_ref().is_some_and(Call::is_taken);
+        self.outcome.as_ref().err().filter(|_| !is_taken)
+    }
+
+    /// Whether a session that ended before was forgotten for one that ended by this call.
+    #[must_use]
+    pub fn has_dropped(&self) -> bool {
+        let over = self.call.as_ref().and_then(Call::over);
+        over.is_some_and(|over| over.has_dropped)
+    }
+
+    /// `allow`, `deny` or `shadow-deny`; of a call that ends a session `end`, `ignore` or `deny`.
+    #[must_use]
+    #[inline]
     pub fn label(&self) -> &'static str {
+        if let Some(call) = &self.call {
+            return call.label();
+        }
         match (&self.outcome, self.blocks()) {
             (Ok(_), _) => "allow",
             (Err(_), true) => "deny",
@@ -311,6 +374,7 @@ impl<'p> Decision<'p> {
 /// request that passes all else counts towards its limits and uses its token up; in shadow mode it does so too, so
 /// that the next is told what it would have been told.
 #[must_use]
+#[inline]
 pub fn judge<'p>(
     policy: &'p Policy,
     state: &mut State,
@@ -318,6 +382,36 @@ pub fn judge<'p>(
     request: Request<'_>,
     id: DecisionId,
     now: UnixTime,
+) -> Decision<'p> {
+    decide(policy, state, shared, request, (id, now), None)
+}
+
+/// Ends the session of the job that the request's token names. Any token counts that is proven and meets what its
+/// issuer's `claims` ask of all tokens, whatever the rules say of its job: `no_rule_matched` for one that does not.
+///
+/// The decision never lets the request go on. Its [`call`](Decision::call) says whether a session ended.
+#[must_use]
+#[inline]
+pub fn end_by_token<'p>(
+    policy: &'p Policy,
+    state: &mut State,
+    shared: &dyn SharedData,
+    request: Request<'_>,
+    id: DecisionId,
+    now: UnixTime,
+) -> Decision<'p> {
+    let call = Some(Call::refused(Way::Token));
+    decide(policy, state, shared, request, (id, now), call)
+}
+
+#[inline(never)]
+fn decide<'p>(
+    policy: &'p Policy,
+    state: &mut State,
+    shared: &dyn SharedData,
+    request: Request<'_>,
+    (id, now): (DecisionId, UnixTime),
+    mut call: Option<Call>,
 ) -> Decision<'p> {
     let undecided = Refusal::new(Reason::InternalError, "nothing was decided");
     let mut decision = Decision::refuse(Some(policy), undecided, id, now).about(request);
@@ -336,9 +430,14 @@ pub fn judge<'p>(
         .map_err(|why| Refusal::new(Reason::PathAmbiguous, why.0));
     let proof = path.and_then(|path| Ok((prover.prove(presented?)?, path)));
     let (outcome, token) = match proof {
+        Ok((token, _)) if let Some(call) = &mut call => {
+            let outcome = session::end_by_token(policy, state, shared, &token, now, call);
+            (Err(outcome.into()), Some(token))
+        }
         Ok((token, path)) => {
             let outcome = state
-                .check_revoked(&token, policy, shared, now)
+                .check_session(&token, policy, shared, now)
+                .and_then(|()| state.check_revoked(&token, policy, shared, now))
                 .map_err(Refused::from)
                 .and_then(|()| {
                     let facts = Facts {
@@ -366,6 +465,7 @@ pub fn judge<'p>(
                         Ok(assertion) => decision.assertion = assertion,
                         Err(refusal) => return Err(after(&permit, refusal)),
                     }
+                    decision.supply = supply::supply(policy, state, &token, &permit, id, now);
                     Ok(permit)
                 });
             (outcome, Some(token))
@@ -373,6 +473,7 @@ pub fn judge<'p>(
         Err(refusal) => (Err(refusal.into()), None),
     };
     decision.outcome = outcome;
+    decision.call = call;
     // Shadow mode changes nothing for traffic that is not the gate's: only tokens of its own issuers are
     // kept from the upstream.
     decision.strip_token =
@@ -381,6 +482,14 @@ pub fn judge<'p>(
         decision.claimed_issuer = claimed_issuer.into_text(policy);
     }
     decision.token = token;
+    if let Some(Supply {
+        state: SupplyState::Failed(error),
+        ..
+    }) = &decision.supply
+    {
+        let error = error.clone();
+        decision.not_supplied(error);
+    }
     decision
 }
 

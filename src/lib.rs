@@ -6,8 +6,8 @@
 //! `wasm32`) is the one place that talks to the proxy.
 //!
 //! In the order of a request: [`request`] says what arrived, [`token`] proves who sent it with the keys
-//! that [`keys`] holds, [`revocation`] and [`policy`] decide, [`limit`] and [`replay`] see to it that it is not
-//! too often, [`assertion`] vouches for the job in its token's place, [`audit`] puts the decision into words, and [`gate`] is the
+//! that [`keys`] holds, [`session`], [`revocation`] and [`policy`] decide, [`limit`] and [`replay`] see to it that it is not
+//! too often, [`assertion`] vouches for the job in its token's place, [`exchange`] gets the upstream a credential for it, [`audit`] puts the decision into words, and [`gate`] is the
 //! whole of it. Every failure on that way is a [`reason::Refusal`].
 
 // A panic on the request path takes the worker's whole VM with it, and Kong would let paused requests
@@ -31,6 +31,7 @@ pub mod assertion;
 pub mod audit;
 mod base64url;
 mod calendar;
+pub mod exchange;
 pub mod fetch;
 #[cfg(target_family = "wasm")]
 pub mod filter;
@@ -44,6 +45,7 @@ pub mod reason;
 pub mod replay;
 pub mod request;
 pub mod revocation;
+pub mod session;
 mod sha256;
 pub mod shared_data;
 mod sort;

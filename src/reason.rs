@@ -88,12 +88,24 @@ reasons! {
     /// The token, the job or the key is on the list of revocations.
     Revoked = "revoked", 403,
         "The token has been revoked.";
+    /// The session of the token's job was ended.
+    SessionEnded = "session_ended", 403,
+        "The job's session has ended: none of its tokens is taken any more.";
     /// The rule lets a token through once, and this one was used.
     Replayed = "replayed", 403,
         "The token was used before, and serves only once here. Ask the CI for a new one.";
     /// All that a rule asks for is there, but for the client's certificate.
     ClientCertificateRequired = "client_certificate_required", 403,
         "This request needs a client certificate that the gateway accepts. Send it over a connection with one.";
+    /// A webhook's call is not signed with its secret, or not now.
+    WebhookSignatureInvalid = "webhook_signature_invalid", 401,
+        "The call is not signed with the webhook's secret, or not now.";
+    /// A webhook's call has a body that is too large, or that names no job.
+    WebhookMalformed = "webhook_malformed", 400,
+        "The call's body is no event of the CI, or is too large.";
+    /// This gateway does not let the gate read a webhook's body.
+    WebhookUnavailable = "webhook_unavailable", 501,
+        "This gateway can't take the CI's webhook. Let jobs end their sessions with their tokens.";
     /// The path can be read in more than one way.
     PathAmbiguous = "path_ambiguous", 400,
         "The request's path can be read in more than one way. Send it in its plain, normalised form.";
@@ -104,6 +116,12 @@ reasons! {
     /// verification.
     RateLimited = "rate_limited", 429,
         "Too many requests. Try again after the time that Retry-After names.";
+    /// The job's token could not be exchanged for the credential that the rule hands to the upstream.
+    ExchangeFailed = "exchange_failed", 502,
+        "The job may do this, but the gateway could not get the credential for it. Its operator finds the cause in the decision record.";
+    /// The credential is being got for another request of this job, and this host can't let requests wait for it.
+    ExchangePending = "exchange_pending", 503,
+        "The gateway is getting the credential for this job. Try again in a second.";
     /// The issuer's keys could not be had yet, or are being fetched again.
     KeysUnavailable = "keys_unavailable", 503,
         "The issuer's keys are not available at the moment. Try again shortly.";

@@ -13,6 +13,11 @@ use std::fmt;
 
 /// A store of values that all workers share.
 pub trait SharedData {
+    /// Whether there is a store at all.
+    fn is_there(&self) -> bool {
+        true
+    }
+
     /// The value under a key, and its `cas`. No value, if there is none.
     ///
     /// # Errors
@@ -101,6 +106,10 @@ impl NoSharedData {
 }
 
 impl SharedData for NoSharedData {
+    fn is_there(&self) -> bool {
+        false
+    }
+
     fn get(&self, _: &str) -> Result<(Option<Vec<u8>>, Option<u32>), Failed> {
         Err(Self::failed())
     }

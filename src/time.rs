@@ -45,6 +45,7 @@ impl UnixTime {
 
     /// How long ago `earlier` was; nothing when it lies ahead (the host's clock went back).
     #[must_use]
+    #[inline]
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }

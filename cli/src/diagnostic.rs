@@ -197,7 +197,7 @@ impl Diagnostic {
 fn remedy(message: &str) -> (&str, Option<&str>) {
     match message.rsplit_once("; ") {
         Some((message, fix)) => (message, Some(fix)),
-        // What serde says of names: "unknown field `x`, expected one of `y`, `z`".
+        // What is said of names: "unknown field `x`, expected one of `y`, `z`".
         None => match message.find(", expected ") {
             Some(comma) => (&message[..comma], Some(&message[comma + 2..])),
             None => (message, None),

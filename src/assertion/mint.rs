@@ -5,6 +5,7 @@ use crate::audit::Line;
 use crate::base64url;
 use crate::time::UnixTime;
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// What an assertion says of a job that was let in.
 #[derive(Debug, Clone, Copy)]
@@ -60,32 +61,60 @@ impl AssertionPolicy {
     /// # Errors
     /// There is no key to sign with.
     pub fn mint(&self, job: &Job<'_>, now: UnixTime) -> Result<Assertion, &'static str> {
-        let key = self
-            .keys
-            .first()
-            .ok_or("there is no key to sign the assertion with")?;
         // Whole seconds throughout, so that what is written is what is meant.
         let issued_at = UnixTime::from_secs(now.as_secs());
         let expires = issued_at
             .plus(self.lifetime)
             .min(UnixTime::from_secs(job.expires.as_secs()));
+        let payload = self.claims(job, issued_at, expires);
+        Ok(Assertion {
+            compact: self.sign(payload)?,
+            id: job.decision_id.to_owned(),
+            issued_at,
+            expires,
+        })
+    }
+
+    /// A JWT by which the gate proves to a server which client of it the gate is (RFC 7523, section 3). `id` is its
+    /// `jti`.
+    ///
+    /// # Errors
+    /// There is no key to sign with.
+    pub(crate) fn mint_as_client(
+        &self,
+        client: &str,
+        audience: &str,
+        id: &str,
+        now: UnixTime,
+        life: Duration,
+    ) -> Result<String, &'static str> {
+        let mut claims = Line::default();
+        claims.text("iss", client);
+        claims.text("sub", client);
+        claims.text("aud", audience);
+        claims.number("iat", now.as_secs());
+        claims.number("exp", now.plus(life).as_secs());
+        claims.word("jti", id);
+        self.sign(claims.into_object())
+    }
+
+    /// A payload's JWS in compact form, by the first key.
+    fn sign(&self, payload: String) -> Result<String, &'static str> {
+        let key = self
+            .keys
+            .first()
+            .ok_or("there is no key to sign the assertion with")?;
         let mut header = Line::default();
         header.word("alg", key.algorithm());
         header.word("typ", "JWT");
         header.text("kid", key.kid());
-        let payload = self.claims(job, issued_at, expires);
         let mut compact = base64url::encode(header.into_object());
         compact.push('.');
         compact.push_str(&base64url::encode(payload));
         let signature = key.sign(compact.as_bytes())?;
         compact.push('.');
         compact.push_str(&base64url::encode(signature));
-        Ok(Assertion {
-            compact,
-            id: job.decision_id.to_owned(),
-            issued_at,
-            expires,
-        })
+        Ok(compact)
     }
 
     fn claims(&self, job: &Job<'_>, issued_at: UnixTime, expires: UnixTime) -> String {

@@ -1,6 +1,7 @@
 //! What a refused client gets: an RFC 9457 problem document with the stable code, and RFC 6750's challenge.
 
 use super::line::Line;
+use super::session;
 use crate::gate::Decision;
 use crate::limit::State;
 use crate::policy::ClientDetail;
@@ -19,11 +20,15 @@ pub struct Answer<'p> {
     pub body: String,
 }
 
-/// The answer to a request that is refused; none for one that goes on.
+/// The answer to a request that is refused, or to a call that ended a session; none for one that goes on.
 ///
 /// The client is told the code and a hint. Which condition failed it is told only if the policy says so.
 #[must_use]
 pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
+    if let Some(call) = decision.call.as_ref().filter(|call| call.is_taken()) {
+        let body = session::answer(decision, call);
+        return Some(Answer::new(200, "application/json", decision, body));
+    }
     let refused = decision
         .outcome
         .as_ref()
@@ -34,14 +39,13 @@ pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
         .map_or(ClientDetail::Code, |policy| policy.audit.client);
     let Refusal { reason, detail } = &refused.refusal;
     let reason = *reason;
-    let id = decision.id.to_string();
     let mut problem = Line::with_capacity(512);
     problem.word("type", &format!("urn:jobgate:reason:{}", reason.code()));
     problem.word("title", title(reason.status()));
     problem.number("status", reason.status().into());
     problem.text("detail", reason.hint());
     problem.word("code", reason.code());
-    problem.word("decision_id", &id);
+    problem.word("decision_id", decision.id.text());
     if client == ClientDetail::Conditions {
         let mut failed = Line::default();
         // The detail of a revocation holds the note of whoever revoked, which is for the record alone.
@@ -53,22 +57,21 @@ pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
         }
         problem.array("failed", &failed);
     }
-    let body = problem.into_object();
-    let mut headers = vec![
-        ("content-type", "application/problem+json".into()),
-        ("cache-control", "no-store".into()),
-        (
-            decision.policy.map_or("x-jobgate-decision-id", |policy| {
-                &policy.headers.decision_id
-            }),
-            id,
-        ),
-    ];
+    let mut answer = Answer::new(
+        reason.status(),
+        "application/problem+json",
+        decision,
+        problem,
+    );
+    let headers = &mut answer.headers;
     if let Some(challenge) = challenge(reason) {
         headers.push(("www-authenticate", challenge));
     }
     match reason {
-        Reason::KeysUnavailable | Reason::RevocationsUnavailable | Reason::LimitsUnavailable => {
+        Reason::KeysUnavailable
+        | Reason::RevocationsUnavailable
+        | Reason::LimitsUnavailable
+        | Reason::ExchangePending => {
             headers.push(("retry-after", "1".into()));
         }
         Reason::RateLimited => match decision.retry {
@@ -77,11 +80,25 @@ pub fn answer<'p>(decision: &Decision<'p>) -> Option<Answer<'p>> {
         },
         _ => {}
     }
-    Some(Answer {
-        status: reason.status(),
-        headers,
-        body,
-    })
+    Some(answer)
+}
+
+impl<'p> Answer<'p> {
+    /// An answer that goes by its decision's id.
+    fn new(status: u16, kind: &str, decision: &Decision<'p>, body: Line) -> Self {
+        let id = decision.policy.map_or("x-jobgate-decision-id", |policy| {
+            &policy.headers.decision_id
+        });
+        Self {
+            status,
+            headers: vec![
+                ("content-type", kind.to_owned()),
+                ("cache-control", "no-store".to_owned()),
+                (id, decision.id.to_string()),
+            ],
+            body: body.into_object(),
+        }
+    }
 }
 
 /// What a client that sent too many requests is told: when to come again, and by which limits it had to wait, in
@@ -140,6 +157,8 @@ const fn title(status: u16) -> &'static str {
         401 => "Unauthorized",
         403 => "Forbidden",
         429 => "Too Many Requests",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
         _ => "Service Unavailable",
     }
 }

@@ -83,6 +83,7 @@ impl Line {
     }
 
     /// A member that is an object of these members; none if there are none of them.
+    #[inline]
     pub(crate) fn object(&mut self, name: &'static str, members: &Self) {
         self.within(name, members, ['{', '}']);
     }
@@ -107,11 +108,13 @@ impl Line {
     }
 
     /// An element that is an object of these members.
+    #[inline]
     pub(crate) fn object_element(&mut self, members: &Self) {
         self.comma();
         self.enclosed(members, ['{', '}']);
     }
 
+    #[inline]
     fn within(&mut self, name: &'static str, inner: &Self, [open, close]: [char; 2]) {
         if !inner.0.is_empty() {
             self.name(name);

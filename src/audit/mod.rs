@@ -10,6 +10,7 @@ mod headers;
 mod line;
 mod record;
 mod rendering;
+mod session;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,8 @@
 
 use super::escape::clipped;
 use super::line::Line;
-use crate::gate::{Decision, Refused};
+use super::session;
+use crate::gate::{Decision, Refused, SupplyState};
 use crate::limit::State;
 use crate::policy::{ClientCertificate, Detail, Mismatch, Mode, Policy};
 use crate::request::NormalPath;
@@ -39,15 +40,19 @@ const USUAL: usize = 1_024;
 pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
     let policy = decision.policy;
     let detail = policy.map_or(Detail::Conditions, |policy| policy.audit.detail);
-    let refused = decision.outcome.as_ref().err();
+    let refused = decision.refused();
     let claims = decision.token.as_ref().map(|token| token.claims());
     let explained = refused.filter(|_| detail >= Detail::Conditions);
     let mut line = Line::with_capacity(USUAL);
     begin(&mut line, decision, refused);
     line.maybe_clipped("route", route, VALUE);
     about(&mut line, decision);
-    if let Some(rendering) = decision.rendering() {
+    let rendering = decision.rendering();
+    if let Some(rendering) = rendering {
         line.members(rendering.record());
+    }
+    if let Some(call) = &decision.call {
+        session::add(&mut line, decision, call, rendering.is_some());
     }
     if let Some(refused) = explained {
         line.maybe_clipped("claimed_issuer", decision.claimed_issuer.as_deref(), VALUE);
@@ -84,7 +89,13 @@ pub fn record(decision: &Decision<'_>, route: Option<&str>) -> String {
 /// What was decided, and by what.
 fn begin(line: &mut Line, decision: &Decision<'_>, refused: Option<&Refused>) {
     let policy = decision.policy;
-    line.word("event", "jobgate.decision");
+    line.word(
+        "event",
+        match decision.call {
+            None => "jobgate.decision",
+            Some(_) => session::EVENT,
+        },
+    );
     line.word("decision_id", decision.id.text());
     line.number("time_ms", decision.at.as_millis());
     line.word("decision", decision.label());
@@ -126,6 +137,24 @@ fn begin(line: &mut Line, decision: &Decision<'_>, refused: Option<&Refused>) {
     if let Some(assertion) = &decision.assertion {
         line.word("assertion", &assertion.id);
     }
+    if let Some(exchange) = exchanged(decision) {
+        line.object("exchange", &exchange);
+    }
+}
+
+/// What the token was exchanged for, and what came of it.
+fn exchanged(decision: &Decision<'_>) -> Option<Line> {
+    let supply = decision.supply.as_ref()?;
+    let target = decision.policy?.exchange.get(supply.target)?;
+    let mut line = Line::default();
+    line.text("target", &target.name);
+    match &supply.state {
+        SupplyState::Kept(_) => line.flag("kept", true),
+        SupplyState::Got(_) => {}
+        SupplyState::Missing(_) | SupplyState::UnderWay => line.flag("missing", true),
+        SupplyState::Failed(error) => line.clipped("failed", &error.0, VALUE),
+    }
+    Some(line)
 }
 
 /// What is known of the request.

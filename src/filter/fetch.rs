@@ -141,7 +141,12 @@ impl Fetcher {
                 if let Some(line) = &line {
                     route.vm.lines.release(line);
                 }
-                self.finish(route, remote, fetch.flight, Err(not_sent(status, fetch)));
+                self.finish(
+                    route,
+                    remote,
+                    fetch.flight,
+                    Err(not_sent(status, &fetch.cluster)),
+                );
             }
         }
     }
@@ -178,9 +183,8 @@ impl Fetcher {
     }
 }
 
-/// Why a fetch could not be sent.
-fn not_sent(status: Status, fetch: &Fetch) -> FetchError {
-    let cluster = &fetch.cluster;
+/// Why a call could not be sent.
+pub(super) fn not_sent(status: Status, cluster: &str) -> FetchError {
     // Envoy's word for a cluster that is empty.
     if status == Status::InternalFailure {
         return FetchError::no_server(cluster);
@@ -192,21 +196,7 @@ fn not_sent(status: Status, fetch: &Fetch) -> FetchError {
 
 /// The answer to the call that is being told of.
 fn read(host: &dyn Host, body_size: usize, call: &Call) -> Result<Answer, FetchError> {
-    let header = |name: &str| {
-        hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name)
-            .ok()
-            .flatten()
-            .map(|value| String::from_utf8_lossy(&value).into_owned())
-    };
-    let body = |size: usize| {
-        hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size)
-            .map(Option::unwrap_or_default)
-            .map_err(|status| {
-                let detail = format!("the body could not be read: {status:?}");
-                FetchError::new(Cause::NoAnswer, detail)
-            })
-    };
-    let Some(status) = header(":status") else {
+    let Some(status) = call_header(":status") else {
         let why = host.dispatch_status();
         return Err(FetchError::from_dispatch_status(why.as_deref()));
     };
@@ -215,24 +205,47 @@ fn read(host: &dyn Host, body_size: usize, call: &Call) -> Result<Answer, FetchE
             Err(FetchError::too_large(body_size, call.max_bytes))
         }
         "200" => Ok(Answer::Document {
-            etag: header("etag").filter(|etag| is_entity_tag(etag)),
-            body: body(body_size)?,
+            etag: call_header("etag").filter(|etag| is_entity_tag(etag)),
+            body: call_body(body_size)?,
         }),
         "304" if call.is_conditional => Ok(Answer::Unchanged),
         _ => {
-            let excuse = body(body_size.min(MAX_EXCUSE_BYTES)).unwrap_or_default();
+            let excuse = call_body(body_size.min(MAX_EXCUSE_BYTES)).unwrap_or_default();
             let excuse = String::from_utf8_lossy(&excuse);
-            // A server dates its answers (RFC 9110, section 6.6.1), and Envoy notes how long one took.
-            let of_server = ["date", "x-envoy-upstream-service-time"];
-            let is_servers = of_server.iter().any(|name| header(name).is_some());
             Err(FetchError::from_status(
                 &status,
                 call.scheme,
-                is_servers,
+                is_servers_answer(),
                 &excuse,
             ))
         }
     }
+}
+
+/// A header of the answer that is being told of.
+pub(super) fn call_header(name: &str) -> Option<String> {
+    hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, name)
+        .ok()
+        .flatten()
+        .map(|value| String::from_utf8_lossy(&value).into_owned())
+}
+
+/// The first bytes of its body.
+pub(super) fn call_body(size: usize) -> Result<Vec<u8>, FetchError> {
+    hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size)
+        .map(Option::unwrap_or_default)
+        .map_err(|status| {
+            let detail = format!("the body could not be read: {status:?}");
+            FetchError::new(Cause::NoAnswer, detail)
+        })
+}
+
+/// Whether the server itself gave it, for sure: servers date their answers (RFC 9110, section 6.6.1), and Envoy notes how
+/// long one took.
+pub(super) fn is_servers_answer() -> bool {
+    ["date", "x-envoy-upstream-service-time"]
+        .iter()
+        .any(|name| call_header(name).is_some())
 }
 
 fn log_report(name: &str, report: &Report) {

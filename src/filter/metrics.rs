@@ -47,7 +47,7 @@ impl Counter {
 impl Metrics {
     /// Counts a decision, and what rules on trial would change of it.
     pub(super) fn decided(&self, host: &dyn Host, decision: &Decision<'_>) {
-        let refused = decision.outcome.as_ref().err();
+        let refused = decision.refused();
         let code = refused.map(|refused| refused.refusal.reason.code());
         self.count(host, Counter::Decision(decision.label(), code));
         if let Some((outcome, _)) = decision.trial() {

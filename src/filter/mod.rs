@@ -6,12 +6,14 @@
 //! the host would let it through when anything goes wrong (Kong), fetch or touch shared data that may not be
 //! there in `on_configure` (that traps on Kong).
 
+mod exchange;
 mod fetch;
 mod host;
 mod lines;
 mod metrics;
 mod request;
 mod root;
+mod session;
 mod shared;
 mod vm;
 mod waiting;

@@ -1,10 +1,13 @@
 //! One request: neutralise, decide, carry out, record. All in the request-headers callback, and without a
 //! pause before the verdict but where the host holds back what is paused.
 
+use super::exchange::{Paused, hand_over};
 use super::host::{Host, request_headers, request_trailers};
 use super::root::{Route, now};
+use super::session;
 use super::waiting::Waiter;
 use crate::audit::{answer, record, upstream_headers};
+use crate::exchange::Upstream;
 use crate::gate::{Decision, Request, judge};
 use crate::policy::{ClientCertificate, Level, Policy};
 use crate::reason::{Reason, Refusal};
@@ -24,8 +27,10 @@ const TRAILERS: MapType = MapType::HttpRequestTrailers;
 pub(super) struct RequestFilter {
     context: u32,
     route: Option<Rc<Route>>,
-    /// Shared with [`Waiting`](super::waiting::Waiting), where the verdict may fall later.
+    /// Shared with [`Waiting`](super::waiting::Waiting) and [`Flights`](super::exchange::Flights), where it may be let
+    /// go later.
     permitted: Rc<Cell<bool>>,
+    /// Whether it waits for keys, for a credential, or for its body.
     waits: bool,
 }
 
@@ -41,11 +46,20 @@ impl RequestFilter {
 
     /// Refuses a request that was permitted, or waits.
     fn hold_back(&mut self) {
-        let waiting = self.route.as_ref().filter(|_| self.waits);
-        let waited = waiting.is_some_and(|route| route.vm.waiting.forget(self.context));
+        let waited = self.wait_no_more();
         if self.permitted.replace(false) || waited {
             _ = refuse_blindly();
         }
+    }
+
+    /// Whether it waited.
+    fn wait_no_more(&self) -> bool {
+        let Some(route) = self.route.as_ref().filter(|_| self.waits) else {
+            return false;
+        };
+        let for_keys = route.vm.waiting.forget(self.context);
+        let for_body = route.listeners.forget(self.context);
+        route.flights.forget(self.context) || for_keys || for_body
     }
 
     fn action(&self) -> Action {
@@ -59,25 +73,41 @@ impl RequestFilter {
 
 impl Drop for RequestFilter {
     fn drop(&mut self) {
-        if let Some(route) = self.route.as_ref().filter(|_| self.waits) {
-            route.vm.waiting.forget(self.context);
+        self.wait_no_more();
+    }
+}
+
+impl Context for RequestFilter {
+    fn on_http_call_response(&mut self, call: u32, headers: usize, body_size: usize, _: usize) {
+        if let Some(route) = &self.route {
+            let flights = &route.flights;
+            flights.on_response(route, self.context, call, headers, body_size);
         }
     }
 }
 
-impl Context for RequestFilter {}
-
 impl HttpContext for RequestFilter {
-    fn on_http_request_headers(&mut self, told: usize, _: bool) -> Action {
+    fn on_http_request_headers(&mut self, told: usize, is_all: bool) -> Action {
         let (Some(route), Ok(now)) = (self.route.clone(), now()) else {
             return refuse_blindly();
         };
         let host = route.vm.host;
         let may_wait = host.holds_paused_requests() && route.vm.waiting.has_room();
         let mut arrival = Arrival::take(told, &route);
-        match settle(&route, &arrival, now, may_wait) {
+        let who = Who {
+            context: self.context,
+            permitted: &self.permitted,
+        };
+        match settle(&route, who, &arrival, now, may_wait) {
             Settled::Permitted => self.permitted.set(true),
             Settled::Refused => {}
+            Settled::Exchanges => self.waits = true,
+            Settled::Listens => {
+                self.waits = true;
+                if is_all {
+                    route.listeners.on_body(&route, self.context, 0, true);
+                }
+            }
             Settled::Waits(wait) => {
                 self.waits = true;
                 // By the time that it is decided, another may have been chosen.
@@ -99,7 +129,11 @@ impl HttpContext for RequestFilter {
     }
 
     /// The body of a refused request goes nowhere, even if the answer could not be sent.
-    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_request_body(&mut self, size: usize, is_last: bool) -> Action {
+        if let Some(route) = self.route.as_deref().filter(|_| self.waits) {
+            let listeners = &route.listeners;
+            listeners.on_body(route, self.context, size, is_last);
+        }
         self.action()
     }
 
@@ -115,6 +149,8 @@ impl HttpContext for RequestFilter {
         };
         if clear_trailers(policy).is_err() {
             self.hold_back();
+        } else if let Some(route) = self.route.as_deref().filter(|_| self.waits) {
+            route.listeners.on_trailers(route, self.context);
         }
         self.action()
     }
@@ -170,6 +206,14 @@ impl Arrival {
         self.route.get()?.as_deref()
     }
 
+    /// Keeps the token from the proxy's own logs of a request that goes no further.
+    fn keep_token_from_logs(&self, route: &Route) {
+        if let Some(policy) = &route.policy {
+            let header = &policy.carrier.header;
+            route.vm.host.keep_from_logs(header, self.told);
+        }
+    }
+
     /// The route's name, for the record.
     fn ask_route(&self, host: &dyn Host) -> Option<&str> {
         self.route.get_or_init(|| host.route()).as_deref()
@@ -182,15 +226,34 @@ pub(super) enum Settled {
     Permitted,
     /// It was answered.
     Refused,
+    /// It may go on, and waits for its credential; or that could not be had at once, and it was let go or answered.
+    Exchanges,
+    /// It is for the gate itself, and its body is waited for.
+    Listens,
     /// What it lacks is being fetched; nothing was answered or recorded yet.
     Waits(Duration),
 }
 
+/// Whose request it is.
+#[derive(Clone, Copy)]
+pub(super) struct Who<'a> {
+    pub(super) context: u32,
+    pub(super) permitted: &'a Rc<Cell<bool>>,
+}
+
 /// Decides a request and carries the decision out, in its own context.
-pub(super) fn settle(route: &Route, arrival: &Arrival, now: UnixTime, may_wait: bool) -> Settled {
-    match handle(route, arrival, now) {
+pub(super) fn settle(
+    route: &Route,
+    who: Who<'_>,
+    arrival: &Arrival,
+    now: UnixTime,
+    may_wait: bool,
+) -> Settled {
+    match handle(route, who, arrival, now) {
         Ok(Handled::Ready) => Settled::Permitted,
         Ok(Handled::Answered) => Settled::Refused,
+        Ok(Handled::Exchanges) => Settled::Exchanges,
+        Ok(Handled::Listens) => Settled::Listens,
         Err(decision) => match route.wait(&decision).filter(|_| may_wait) {
             Some(wait) => Settled::Waits(wait),
             None => {
@@ -202,16 +265,21 @@ pub(super) fn settle(route: &Route, arrival: &Arrival, now: UnixTime, may_wait: 
 }
 
 /// What became of a request that was not refused.
-enum Handled {
+pub(super) enum Handled {
     /// It is ready for the upstream.
     Ready,
     /// It was for the gate itself.
     Answered,
+    /// Its credential is being got.
+    Exchanges,
+    /// It is for the gate itself, and its body is waited for.
+    Listens,
 }
 
 /// Decides and, if the request goes on, makes it ready for the upstream. The refused decision otherwise.
 fn handle<'r>(
     route: &'r Route,
+    who: Who<'_>,
     arrival: &Arrival,
     now: UnixTime,
 ) -> Result<Handled, Box<Decision<'r>>> {
@@ -259,7 +327,16 @@ fn handle<'r>(
         _ = hostcalls::send_http_response(u32::from(answer.status), answer.headers, body);
         return Ok(Handled::Answered);
     }
-    if !all_shown || !host.shows_all(&headers, arrival.told) {
+    let is_whole = all_shown && host.shows_all(&headers, arrival.told);
+    let sessions = policy.sessions.as_ref();
+    if let Some(own) = sessions.and_then(|own| own.end.as_ref())
+        && own.is_for(&target)
+    {
+        let at = (id, now);
+        let call = (who.context, arrival, is_whole);
+        return session::take(route, (policy, own), request, at, call);
+    }
+    if !is_whole {
         let detail = "the request has more headers than the gateway shows";
         return Err(because(Reason::HeaderReserved, detail));
     }
@@ -272,7 +349,7 @@ fn handle<'r>(
     for name in &plan.remove {
         hostcalls::remove_map_value(HEADERS, name).map_err(failed)?;
     }
-    let decision = match route.state.as_ref().map(RefCell::try_borrow_mut) {
+    let mut decision = match route.state.as_ref().map(RefCell::try_borrow_mut) {
         Some(Ok(mut state)) => judge(policy, &mut state, route.shared(), request, id, now),
         _ => return Err(because(Reason::InternalError, "the state is in use")),
     };
@@ -283,6 +360,24 @@ fn handle<'r>(
         host.note_route(arrival.route()).map_err(failed)?;
     }
     carry_out(route, &decision, policy, &headers, &plan).map_err(failed)?;
+    if decision.supply.is_some() {
+        let upstream = decision.signs().then(|| Upstream::of(&request));
+        if let Some(errand) = decision.take_errand() {
+            let paused = Paused {
+                context: who.context,
+                permitted: Rc::clone(who.permitted),
+                arrival: arrival.clone(),
+                decision: decision.detached(),
+                upstream,
+            };
+            route.flights.wait(route, errand, paused, now);
+            return Ok(Handled::Exchanges);
+        }
+        hand_over(route, &mut decision, upstream.as_ref(), now);
+        if decision.blocks() {
+            return Err(Box::new(decision));
+        }
+    }
     log_decision(route, arrival, &decision);
     Ok(Handled::Ready)
 }
@@ -315,14 +410,9 @@ fn carry_out(
     Ok(())
 }
 
-fn refuse(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
+pub(super) fn refuse(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
     log_decision(route, arrival, decision);
-    if let Some(policy) = &route.policy {
-        route
-            .vm
-            .host
-            .keep_from_logs(&policy.carrier.header, arrival.told);
-    }
+    arrival.keep_token_from_logs(route);
     let Some(answer) = answer(decision) else {
         _ = refuse_blindly();
         return;
@@ -354,13 +444,14 @@ fn refuse_blindly() -> Action {
 }
 
 /// Refusals are logged as warnings, so that they are seen at the hosts' default levels.
-fn log_decision(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
+pub(super) fn log_decision(route: &Route, arrival: &Arrival, decision: &Decision<'_>) {
     let record = decision
         .is_recorded()
         .then(|| record(decision, arrival.ask_route(route.vm.host)));
     if let Some(record) = &record {
         let level = match &decision.outcome {
             Ok(_) => allowed_level(decision.policy),
+            Err(_) if decision.refused().is_none() && !decision.has_dropped() => LogLevel::Info,
             Err(_) => LogLevel::Warn,
         };
         // A record that is lost is no reason to refuse.

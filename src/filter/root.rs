@@ -1,8 +1,11 @@
 //! A route's configuration in one VM: the policy, the keys, and the ticks that fetch them.
 
+use super::exchange::Flights;
 use super::fetch::{Fetcher, SharedRemote};
 use super::request::RequestFilter;
+use super::session::Listeners;
 use super::vm::{Vm, random};
+use crate::exchange::{Credential, Key};
 use crate::gate::{Decision, DecisionId, State};
 use crate::policy::{Needs, Policy, Severity};
 use crate::replay;
@@ -37,6 +40,10 @@ pub(super) struct Route {
     pub(super) needs: Needs,
     /// There if the policy is.
     pub(super) state: Option<RefCell<State>>,
+    /// Credentials that are being got.
+    pub(super) flights: Flights,
+    /// Calls to the gate itself whose bodies are waited for.
+    pub(super) listeners: Listeners,
     /// Makes decision ids of this route its own.
     id: u64,
     decisions: Cell<u64>,
@@ -61,6 +68,8 @@ impl Route {
             needs: policy.as_ref().map(Policy::needs).unwrap_or_default(),
             policy,
             state,
+            flights: Flights::default(),
+            listeners: Listeners::default(),
             id: random(),
             decisions: Cell::new(0),
             has_record: Cell::new(false),
@@ -125,12 +134,20 @@ impl Route {
         }
     }
 
+    /// Keeps a credential for later requests.
+    pub(super) fn keep_credential(&self, key: Key, credential: &Rc<Credential>, now: UnixTime) {
+        if let Some(Ok(mut state)) = self.state.as_ref().map(RefCell::try_borrow_mut) {
+            state.credentials.keep(key, credential, now);
+        }
+    }
+
     /// What is to be done from time to time beside fetching.
     fn keep(&self, now: UnixTime) {
         let Some(policy) = &self.policy else { return };
         self.begin_record(policy, self.shared(), now);
         if let Some(Ok(mut state)) = self.state.as_ref().map(RefCell::try_borrow_mut) {
             state.cache.forget_expired(now);
+            state.credentials.forget_ended(now);
         }
     }
 }
@@ -162,6 +179,13 @@ impl Root {
 impl Context for Root {
     fn on_http_call_response(&mut self, call: u32, headers: usize, body_size: usize, _: usize) {
         if let Some(route) = self.route.clone() {
+            // Made by a request that waited for keys: in its name, and in the course of some route's review of all.
+            for of in route.vm.routes() {
+                let flights = &of.flights;
+                if flights.on_response(&of, self.context, call, headers, body_size) {
+                    return;
+                }
+            }
             let is_over = self.fetcher.on_response(&route, call, headers, body_size);
             if let (true, Ok(now)) = (is_over, now()) {
                 self.review(&route, now);
@@ -200,6 +224,8 @@ impl RootContext for Root {
         if let (Some(route), Ok(now)) = (self.route.clone(), now()) {
             self.fetcher.on_tick(&route, now);
             route.keep(now);
+            route.flights.on_tick(&route, self.context, now);
+            route.listeners.on_tick(&route, self.context, now);
             if route.vm.waiting.is_due(now, REVIEW_REST) {
                 self.review(&route, now);
             }
@@ -227,6 +253,15 @@ fn configured(vm: &Rc<Vm>, of: &str, size: usize) -> Rc<Route> {
     let route = vm.route(&document, || {
         Rc::new(Route::new(vm, read_policy(&document, of)))
     });
+    let end = route
+        .policy
+        .as_ref()
+        .and_then(|policy| policy.sessions.as_ref()?.end.as_ref());
+    if end.is_some_and(|end| end.webhook.is_some()) && !vm.host.holds_paused_requests() {
+        log::warn!(
+            "jobgate: configuration{of}: sessions.end.webhook: this gateway does not let the gate read a call's body safely, so the webhook is answered with 501"
+        );
+    }
     match &route.policy {
         Some(policy) => log::info!(
             "jobgate: configuration{of}: {} rules are in force on {}: {}",

@@ -80,6 +80,14 @@ impl Vm {
         route
     }
 
+    /// The routes that there are.
+    pub(super) fn routes(&self) -> Vec<Rc<Route>> {
+        self.routes.try_borrow().map_or_else(
+            |_| Vec::new(),
+            |routes| routes.values().filter_map(Weak::upgrade).collect(),
+        )
+    }
+
     /// Shared data, where it is known to be there: Envoy has it, and of other hosts the policy must say so,
     /// since asking one without it traps.
     pub(super) fn shared(&self, policy: &Policy) -> &'static dyn SharedData {

@@ -1,7 +1,7 @@
 //! Requests that wait for keys that are being fetched, on a host that holds back what is paused when anything
 //! goes wrong.
 
-use super::request::{Arrival, Settled, settle};
+use super::request::{Arrival, Settled, Who, settle};
 use super::root::Route;
 use crate::time::UnixTime;
 use proxy_wasm::hostcalls;
@@ -77,14 +77,23 @@ impl Waiting {
                 continue;
             }
             let may_wait = now >= waiter.since && waiter.until > horizon;
-            match settle(&waiter.route, &waiter.arrival, now, may_wait) {
+            let who = Who {
+                context: waiter.context,
+                permitted: &waiter.permitted,
+            };
+            match settle(&waiter.route, who, &waiter.arrival, now, may_wait) {
                 Settled::Waits(_) => self.add(waiter),
                 Settled::Permitted => {
                     waiter.permitted.set(true);
                     // Should it fail, the request stays where it is until it times out.
                     _ = hostcalls::resume_http_request();
                 }
-                Settled::Refused => {}
+                // It may have come out at once.
+                Settled::Exchanges if waiter.permitted.get() => {
+                    _ = hostcalls::resume_http_request();
+                }
+                // One that waits for its body never waited for keys.
+                Settled::Refused | Settled::Exchanges | Settled::Listens => {}
             }
         }
         _ = hostcalls::set_effective_context(root);

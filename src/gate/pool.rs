@@ -5,6 +5,7 @@ use crate::keys::{BuiltIn, JwksSource, KeyRing, KeyStore, SignatureVerifier};
 use crate::limit::Rate;
 use crate::policy::Issuer;
 use crate::revocation::{RevocationPolicy, RevocationSource, RevocationStore};
+use crate::session::Ended;
 use crate::token::{FailureTables, Failures};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -18,6 +19,7 @@ pub struct Pool {
     keys: Shelf<(String, JwksSource), KeyStore>,
     revocations: Shelf<RevocationSource, RevocationStore>,
     failures: Rc<FailureTables>,
+    ended: Rc<Ended>,
     gates: u64,
 }
 
@@ -31,6 +33,7 @@ impl Pool {
             keys: Shelf(Vec::new()),
             revocations: Shelf(Vec::new()),
             failures: Rc::default(),
+            ended: Rc::default(),
             gates: 0,
         }
     }
@@ -40,6 +43,12 @@ impl Pool {
     pub fn failures(&mut self, limit: Option<Rate>) -> Failures {
         self.gates = self.gates.wrapping_add(1);
         Failures::new(Rc::clone(&self.failures), self.gates, limit)
+    }
+
+    /// The sessions that ended, as this VM knows: the same for all gates, as shared data is.
+    #[must_use]
+    pub fn ended(&self) -> Rc<Ended> {
+        Rc::clone(&self.ended)
     }
 
     /// The same pool, for whose keys this one may verify.

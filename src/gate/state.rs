@@ -1,11 +1,13 @@
 //! What a gate remembers between requests.
 
 use super::{Decision, Pool};
+use crate::exchange;
 use crate::keys::KeyRing;
 use crate::limit::Source;
 use crate::policy::Policy;
 use crate::reason::{Reason, Refusal};
 use crate::revocation::RevocationStore;
+use crate::session;
 use crate::shared_data::SharedData;
 use crate::time::UnixTime;
 use crate::token::{Budget, Failures, Prover, TokenCache, VerifiedToken};
@@ -25,6 +27,10 @@ pub struct State {
     pub cache: TokenCache,
     /// Tokens that failed, and their sources.
     pub failures: Failures,
+    /// What tokens were exchanged for.
+    pub credentials: exchange::Kept,
+    /// The sessions that ended.
+    pub ended: Rc<session::Ended>,
 }
 
 impl State {
@@ -37,6 +43,8 @@ impl State {
             revocations: pool.revocations(&policy.revocations),
             cache: TokenCache::new(policy.cache, budget),
             failures: pool.failures(policy.failed_verifications),
+            credentials: exchange::Kept::default(),
+            ended: pool.ended(),
         }
     }
 
@@ -80,6 +88,40 @@ impl State {
             shared,
             source,
             now,
+        }
+    }
+
+    /// Whether the session of a proven token goes on. Of one that has ended nothing is kept that was made for its token.
+    pub(super) fn check_session(
+        &mut self,
+        token: &VerifiedToken,
+        policy: &Policy,
+        shared: &dyn SharedData,
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        if policy.sessions.is_none() {
+            return Ok(());
+        }
+        let Some(issuer) = policy.issuers.get(token.issuer()) else {
+            let detail = "the token is another policy's";
+            return Err(Refusal::new(Reason::InternalError, detail));
+        };
+        match self.ended.has(shared, token.session(issuer), now) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                self.keep_nothing(token, policy);
+                let detail = "the session of the token's job was ended";
+                Err(Refusal::new(Reason::SessionEnded, detail))
+            }
+            Err(failed) => Err(Refusal::new(Reason::InternalError, failed.to_string())),
+        }
+    }
+
+    /// Forgets what was made for a token: assertions, and what it was exchanged for.
+    pub(super) fn keep_nothing(&mut self, token: &VerifiedToken, policy: &Policy) {
+        self.cache.keep_nothing(token);
+        for target in 0..policy.exchange.len() {
+            self.credentials.forget(&(*token.digest(), target));
         }
     }
 

@@ -31,14 +31,15 @@ mod rate;
 pub use address::{NoSource, Source, SourceAddress};
 pub use failing::FailingSources;
 pub use policy::{Enforcer, Limit, Tier, WhenUnavailable};
+pub(crate) use rate::nanos_at;
 pub use rate::{Level, Rate, WrongRate};
 
 use crate::policy::{Issuer, Permit};
 use crate::reason::{Reason, Refusal};
-use crate::shared_data::{ATTEMPTS, Failed, SetError, SharedData, UpdateError, update};
+use crate::shared_data::{ATTEMPTS, Failed, SharedData, UpdateError};
 use crate::time::UnixTime;
 use crate::token::Claims;
-use page::Page;
+use page::{Page, Unchanged};
 use policy::Place;
 use rate::Attempt;
 use std::borrow::Cow;
@@ -88,14 +89,6 @@ enum Stop {
     Waits(Level),
     /// Whether it has room can't be told, for this reason.
     Unknown(Cow<'static, str>),
-}
-
-/// Why a page was not changed.
-enum Unchanged {
-    /// There was no need.
-    Left,
-    /// It can't be read, which is as good as not being there.
-    Unreadable,
 }
 
 /// Takes one token from each limit that is for a request with this permit, or none from any.
@@ -285,36 +278,16 @@ impl Bucket {
         });
     }
 
-    /// Changes the bucket's page, if `change` says that it did.
     fn change(
         &self,
         data: &dyn SharedData,
         change: &mut dyn FnMut(&mut Page) -> bool,
     ) -> Result<(), UpdateError<Unchanged>> {
-        update(data, &page_key(self.place.page), |bytes| {
-            let mut page = Page::decode(bytes).ok_or(Unchanged::Unreadable)?;
-            change(&mut page)
-                .then(|| page.encode())
-                .ok_or(Unchanged::Left)
-        })
+        page::change(data, &page_key(self.place.page), change)
     }
 
-    /// Makes the bucket's page, with nothing on it. Where somebody else made it meanwhile, that one stays.
     fn make_page(&self, data: &dyn SharedData) -> Result<(), Failed> {
-        let key = page_key(self.place.page);
-        let (value, cas) = data.get(&key)?;
-        let cas = match value {
-            Some(value) if Page::decode(&value).is_some() => return Ok(()),
-            // Something else stands there.
-            Some(_) => {
-                Some(cas.ok_or_else(|| Failed("it did not tell the value's number".into()))?)
-            }
-            None => None,
-        };
-        match data.set(&key, &Page::default().encode(), cas) {
-            Ok(()) | Err(SetError::Conflict) => Ok(()),
-            Err(SetError::Failed(failed)) => Err(failed),
-        }
+        page::make(data, &page_key(self.place.page))
     }
 }
 

@@ -1,9 +1,11 @@
-//! One page of the buckets, as bytes in the host's store.
+//! One page of the buckets, as bytes in the host's store. The [sessions](crate::session) that ended stand on such pages
+//! too, each until a moment.
 //!
 //! The format's name, entries (a bucket's key and its theoretical arrival time), and zeros to the end. Numbers are
 //! big-endian. All pages are of one size, for the reason that [`crate::replay::page`] gives.
 
 use super::rate::{SKEW, nanos_at};
+use crate::shared_data::{Failed, SetError, SharedData, UpdateError, update};
 use crate::time::UnixTime;
 
 /// What stands for one bucket: the first half of a SHA-256 digest.
@@ -22,6 +24,44 @@ const ENTRY: usize = 24;
 /// A page.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Page(Vec<(Key, u64)>);
+
+/// Why a page was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unchanged {
+    /// There was no need.
+    Left,
+    /// It can't be read, which is as good as not being there.
+    Unreadable,
+}
+
+/// Changes the page under this key, if `change` says that it did.
+pub(crate) fn change(
+    data: &dyn SharedData,
+    key: &str,
+    change: &mut dyn FnMut(&mut Page) -> bool,
+) -> Result<(), UpdateError<Unchanged>> {
+    update(data, key, |bytes| {
+        let mut page = Page::decode(bytes).ok_or(Unchanged::Unreadable)?;
+        change(&mut page)
+            .then(|| page.encode())
+            .ok_or(Unchanged::Left)
+    })
+}
+
+/// Makes the page of this key, with nothing on it. Where somebody else made it meanwhile, that one stays.
+pub(crate) fn make(data: &dyn SharedData, key: &str) -> Result<(), Failed> {
+    let (value, cas) = data.get(key)?;
+    let cas = match value {
+        Some(value) if Page::decode(&value).is_some() => return Ok(()),
+        // Something else stands there.
+        Some(_) => Some(cas.ok_or_else(|| Failed("it did not tell the value's number".into()))?),
+        None => None,
+    };
+    match data.set(key, &Page::default().encode(), cas) {
+        Ok(()) | Err(SetError::Conflict) => Ok(()),
+        Err(SetError::Failed(failed)) => Err(failed),
+    }
+}
 
 /// There is no room for another bucket: all that are there still owe something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,5 +126,17 @@ impl Page {
         }
         self.0.push((key, stands));
         Ok(())
+    }
+
+    /// Puts an entry down, for no shorter than it stood. Where there is no room the one that came first makes it.
+    /// Whether one did.
+    pub(crate) fn put_over(&mut self, key: Key, stands: u64, now: UnixTime) -> bool {
+        let stands = stands.max(self.get(&key).unwrap_or_default());
+        let is_full = self.put(key, stands, now).is_err();
+        if is_full {
+            self.0.drain(..1);
+            self.0.push((key, stands));
+        }
+        is_full
     }
 }

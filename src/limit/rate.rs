@@ -226,7 +226,7 @@ impl fmt::Display for Rate {
 }
 
 /// Whole nanoseconds since the epoch; the year 2554 at the latest.
-pub(super) fn nanos_at(at: UnixTime) -> u64 {
+pub(crate) fn nanos_at(at: UnixTime) -> u64 {
     nanos(at.since(UnixTime::from_secs(0)))
 }
 

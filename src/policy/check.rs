@@ -3,21 +3,22 @@
 mod assertion;
 mod at;
 mod cache;
+mod exchange;
 mod issuers;
 mod jwks;
 mod limits;
-mod lists;
+mod members;
 mod polling;
 mod revocations;
 mod roles;
 mod rules;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
 use assertion::Environment;
 pub(super) use at::At;
-#[cfg(test)]
-pub(super) use lists::lists_for_objects;
+use exchange::Around;
 
 use super::claim_name::ClaimName;
 use super::compiled::{
@@ -25,7 +26,8 @@ use super::compiled::{
 };
 use super::index::Index;
 use super::raw::{
-    self, RawAudit, RawClient, RawDetail, RawHeaders, RawLevel, RawMode, RawPolicy, RawToken,
+    self, RawAudit, RawClient, RawDetail, RawHeaders, RawHidden, RawLevel, RawMode, RawPolicy,
+    RawToken,
 };
 use super::share::Share;
 use super::when::When;
@@ -35,7 +37,7 @@ use crate::sha256::Hash;
 use crate::sort::sort_by;
 use crate::time::{parse_span, span_text};
 use crate::token::Carrier;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -75,7 +77,7 @@ impl Policy {
     /// Compiles a configuration document (JSON).
     ///
     /// # Errors
-    /// Everything that is wrong with it: the first error if it is not of the right shape, else all there are.
+    /// Everything that is wrong with it, or with its shape alone if that is not the right one.
     ///
     /// Keys of [`crate::assertion`] must be in it: there are no environment variables here.
     pub fn from_json(document: &[u8]) -> Result<Self, ConfigErrors> {
@@ -122,20 +124,8 @@ impl Policy {
                 "the configuration is not a JSON object".into(),
             ));
         }
-        let lists = lists::lists_for_objects(&value);
-        if !lists.is_empty() {
-            return Err(ConfigErrors(lists));
-        }
-        // Serde's words would quote a key that is written here.
-        if value.get("assertion").is_some_and(|it| !it.is_object()) {
-            return Err(one(
-                "assertion".into(),
-                "is not an object; write issuer, audience and keys".into(),
-            ));
-        }
         let digest = digest(&value);
-        let raw: RawPolicy =
-            raw::read(value).map_err(|error| one(error.path(), error.to_string()))?;
+        let raw: RawPolicy = raw::read(At::DOCUMENT, value).map_err(ConfigErrors)?;
         let mut checker = Checker { errors: Vec::new() };
         let policy = checker.policy(raw, digest, environment);
         match (policy, checker.errors.is_empty()) {
@@ -176,7 +166,8 @@ impl Checker {
         let mut headers = self.headers(raw.headers);
         let carrier = self.carrier(raw.token, &headers.prefix);
         let roles = self.roles(raw.roles);
-        let rules = self.rules(raw.rules, &roles, issuers.as_deref());
+        let targets = target_names(raw.exchange.as_ref());
+        let rules = self.rules(raw.rules, &roles, issuers.as_deref(), &targets);
         let cache = self.cache(raw.cache);
         let revocations = self.revocations(raw.revocations, issuers.as_deref());
         let claims_read = claims_read(issuers.as_deref().unwrap_or_default(), &roles.roles, &rules);
@@ -184,6 +175,20 @@ impl Checker {
         // After the limits, whose headers it must not take.
         let carried = carrier.as_ref().map(|carrier| carrier.header.as_str());
         let assertion = self.assertion(raw.assertion, environment, carried, &mut headers);
+        let around = Around {
+            environment,
+            carrier: carrier
+                .as_ref()
+                .map(|carrier| (&*carrier.header, carrier.forward)),
+            signs: assertion.as_ref().is_none_or(Option::is_some),
+            enforces: matches!(raw.mode, RawMode::Enforce),
+        };
+        let exchange = self.exchange(raw.exchange, &around, &mut headers);
+        let jwks_path = assertion
+            .as_ref()
+            .and_then(Option::as_ref)
+            .map(|own| own.jwks_path.as_str());
+        let sessions = self.sessions(raw.sessions, environment, issuers.as_deref(), jwks_path);
         let audit = self.audit(&raw.audit);
         let failed_verifications = raw
             .failed_verifications
@@ -214,6 +219,8 @@ impl Checker {
             limits: limits?,
             failed_verifications,
             assertion: assertion?,
+            exchange: exchange?,
+            sessions: sessions?,
         })
     }
 
@@ -269,18 +276,18 @@ impl Checker {
         };
         Some(Audit {
             detail: match raw.detail {
-                Some(RawDetail::Code) => Detail::Code,
-                None | Some(RawDetail::Conditions) => Detail::Conditions,
-                Some(RawDetail::Claims) => Detail::Claims,
+                RawDetail::Code => Detail::Code,
+                RawDetail::Conditions => Detail::Conditions,
+                RawDetail::Claims => Detail::Claims,
             },
             client: match raw.client {
-                None | Some(RawClient::Code) => ClientDetail::Code,
-                Some(RawClient::Conditions) => ClientDetail::Conditions,
+                RawClient::Code => ClientDetail::Code,
+                RawClient::Conditions => ClientDetail::Conditions,
             },
             allowed: Allowed {
                 level: match raw.allowed.level {
-                    None | Some(RawLevel::Info) => Level::Info,
-                    Some(RawLevel::Debug) => Level::Debug,
+                    RawLevel::Info => Level::Info,
+                    RawLevel::Debug => Level::Debug,
                 },
                 sample: sample?,
             },
@@ -328,6 +335,15 @@ fn in_order(issuers: &[Issuer]) -> Vec<usize> {
     let mut order: Vec<(&str, usize)> = names.zip(0..).collect();
     sort_by(&mut order, |a, b| a < b);
     order.into_iter().map(|(_, place)| place).collect()
+}
+
+/// What jobs' tokens are exchanged for, by its names in order.
+fn target_names(raw: Option<&RawHidden>) -> Vec<&str> {
+    let members = raw.and_then(|raw| raw.0.as_object());
+    let names = members.into_iter().flat_map(Map::keys);
+    let mut names: Vec<&str> = names.map(String::as_str).collect();
+    sort_by(&mut names, |a, b| a < b);
+    names
 }
 
 /// The claims that conditions look at.

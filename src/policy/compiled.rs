@@ -12,9 +12,11 @@ use super::schedule::Schedule;
 use super::share::Share;
 use super::when::When;
 use crate::assertion::AssertionPolicy;
+use crate::exchange::Target;
 use crate::keys::{JwksSource, KeySet};
 use crate::limit::{Limit, Rate};
 use crate::revocation::RevocationPolicy;
+use crate::session::SessionPolicy;
 use crate::token::{Algorithm, CacheLimits, Carrier, Claims};
 use std::time::Duration;
 
@@ -55,6 +57,10 @@ pub struct Policy {
     pub failed_verifications: Option<Rate>,
     /// How the gate vouches to the upstream for jobs, if it does.
     pub assertion: Option<AssertionPolicy>,
+    /// What jobs' tokens are exchanged for, sorted by name.
+    pub exchange: Vec<Target>,
+    /// Whether jobs whose sessions have ended are refused, and how sessions end.
+    pub sessions: Option<SessionPolicy>,
     /// The places of all issuers, sorted by their names.
     pub(super) issuer_order: Vec<usize>,
     /// Finds the rules and roles that a request is about.
@@ -214,6 +220,17 @@ pub struct Rule {
     pub certificate: Option<CertificateTest>,
     /// How often it lets the same token through.
     pub replay: Replay,
+    /// What the job's token is exchanged for, if it is.
+    pub exchange: Option<Exchange>,
+}
+
+/// What a rule exchanges jobs' tokens for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchange {
+    /// The place in [`Policy::exchange`].
+    pub target: usize,
+    /// Whether a request goes on without a credential if there is none to be had.
+    pub may_fail: bool,
 }
 
 /// How often a rule lets the same token through.
@@ -297,6 +314,8 @@ pub struct HeaderNames {
     pub policy: String,
     /// The assertion, if the gate makes any: the one name that need not begin with the prefix.
     pub assertion: Option<String>,
+    /// Those that credentials come in, which need not begin with the prefix either.
+    pub(crate) credentials: Vec<String>,
     identity: [String; IdentityField::ALL.len()],
     limits: Vec<String>,
 }
@@ -317,6 +336,7 @@ impl HeaderNames {
             subject: name("subject"),
             policy: name("policy"),
             assertion: None,
+            credentials: Vec::new(),
             identity: IdentityField::ALL.map(|field| name(field.name())),
             limits: Vec::new(),
         }
@@ -332,6 +352,13 @@ impl HeaderNames {
     /// The header of assertions, which is one of these names from now on.
     pub(super) fn set_assertion(&mut self, name: &str) {
         self.assertion = Some(name.to_owned());
+    }
+
+    /// A header that credentials come in, which is one of these names from now on.
+    pub(super) fn add_credential(&mut self, name: &str) {
+        if !self.credentials.iter().any(|known| known == name) {
+            self.credentials.push(name.to_owned());
+        }
     }
 
     /// The header of a part of the job's identity.
@@ -361,6 +388,7 @@ impl HeaderNames {
         .chain(&self.identity)
         .chain(&self.limits)
         .chain(&self.assertion)
+        .chain(&self.credentials)
         .map(String::as_str)
     }
 }

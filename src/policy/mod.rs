@@ -1,6 +1,6 @@
 //! The route's policy: what its operator wrote, checked once, and then decided on for every request.
 //!
-//! Raw ([`raw`], serde structs), checked (one fallible conversion that reports every error with its path),
+//! Raw ([`raw`], structs of its shape), checked (one fallible conversion that reports every error with its path),
 //! compiled ([`Policy`]): the request path sees only the last. Whoever holds a [`Permit`] was allowed by a
 //! rule; only [`Policy::decide`] makes one.
 
@@ -37,8 +37,8 @@ pub use certificate::CertificateTest;
 pub use check::{ConfigError, ConfigErrors};
 pub use claim_name::ClaimName;
 pub use compiled::{
-    Allowed, Audit, ClaimSet, ClientDetail, Detail, Effect, HeaderNames, Issuer, Level, Mode,
-    Policy, Replay, Role, RoleSet, Rule,
+    Allowed, Audit, ClaimSet, ClientDetail, Detail, Effect, Exchange, HeaderNames, Issuer, Level,
+    Mode, Policy, Replay, Role, RoleSet, Rule,
 };
 pub use condition::Truth;
 pub use decide::{Denial, Mismatch, Permit, Ruling, Verdict};

@@ -5,11 +5,16 @@
 //! tell is not in it, such as a rule without a tenant pin.
 //! A description ends in a paragraph `Default: ...` where there is a default.
 
+mod exchange;
 mod narrow;
+mod sessions;
+
+pub(super) use exchange::Exchange;
+pub(super) use sessions::Sessions;
 
 use super::identity::IdentityField;
 use super::preset::Preset;
-use super::raw::{OneOrMany, RawClaimRule, RawPolicy, RawSize, Scalar};
+use super::raw::{Named, OneOrMany, RawClaimRule, RawPolicy, RawSize, Scalar};
 use crate::token::Algorithm;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -31,8 +36,8 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Takes out what schemars adds of its own: that members may be null, which none may (see `present` in
-/// [`super::raw`]), Rust's names of number formats, and those defaults that it finds in the types.
+/// Takes out what schemars adds of its own: that members may be null, which none may (see
+/// [`super::raw::Read`]), Rust's names of number formats, and those defaults that it finds in the types.
 fn tidy(schema: &mut Value) {
     let Value::Object(members) = schema else {
         return;
@@ -94,6 +99,20 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<T>();
         json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Named_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        BTreeMap::<String, T>::json_schema(generator)
     }
 }
 
@@ -247,6 +266,20 @@ shapes! {
         "type": "object",
         "properties": { "kty": { "enum": ["EC", "OKP"] }, "d": { "type": "string" } },
         "required": ["kty", "crv", "d", "x"],
+    });
+    /// How a client's secret is sent.
+    ClientMethod => one_of(["basic", "post"].into_iter());
+    /// A client's secret, or where it is.
+    ClientSecret => json_schema!({
+        "anyOf": [
+            { "type": "string", "minLength": 1, "maxLength": 1024 },
+            {
+                "type": "object",
+                "properties": { "env": { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$" } },
+                "required": ["env"],
+                "additionalProperties": false,
+            },
+        ],
     });
     /// What [`crate::keys::KeySet::from_value`] reads.
     JwksDocument => json_schema!({

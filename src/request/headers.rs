@@ -108,6 +108,7 @@ pub struct Headers<'a> {
 impl<'a> Iterator for Headers<'a> {
     type Item = Header<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Header<'a>> {
         let place = self.places.next()?;
         Some(Header {
@@ -182,6 +183,7 @@ pub(crate) fn starts_like(name: &[u8], prefix: &[u8]) -> bool {
 
 /// One byte for every spelling of a header name's character. CGI makes `_` of whatever is not a letter or
 /// a digit, so `x.jobgate-rule` is `X_JOBGATE_RULE` too.
+#[inline]
 const fn folded(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() {
         byte.to_ascii_lowercase()

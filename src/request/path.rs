@@ -249,6 +249,7 @@ fn would_be_an_escape(after: &str) -> bool {
     }
 }
 
+#[inline]
 const fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit.wrapping_sub(b'0')),

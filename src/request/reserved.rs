@@ -23,14 +23,12 @@ pub struct Neutralise {
     pub overwrite: Vec<String>,
 }
 
-/// Whether only the gate may set a header of this name, however it is spelled: those with the prefix, and the one that
-/// carries assertions.
+/// Whether only the gate may set a header of this name, however it is spelled: those with the prefix, the one that
+/// carries assertions, and those that credentials come in.
 pub(crate) fn is_reserved(names: &HeaderNames, name: &[u8]) -> bool {
+    let mut others = names.assertion.iter().chain(&names.credentials);
     starts_like(name, names.prefix.as_bytes())
-        || names
-            .assertion
-            .as_ref()
-            .is_some_and(|assertion| same_name(name, assertion.as_bytes()))
+        || others.any(|other| same_name(name, other.as_bytes()))
 }
 
 /// Plans how the client's reserved headers are made harmless.

@@ -175,6 +175,23 @@ impl TokenCache {
         }
     }
 
+    /// Keeps nothing any more of what was said of a token.
+    pub(crate) fn keep_nothing(&mut self, token: &VerifiedToken) {
+        let kept = token.kept();
+        let before = kept.footprint();
+        kept.clear();
+        if before == 0 {
+            return;
+        }
+        let tag = self.tag(token.compact().as_bytes());
+        if let Some(entry) = self.entries.peek_mut(&tag)
+            && entry.token.is(token)
+        {
+            entry.bytes = entry.bytes.saturating_sub(before);
+            self.share.shrink(before);
+        }
+    }
+
     /// A number by which a token is found. Two tokens that differ before their ends have the same one; the key of the
     /// hash keeps others from being made to.
     fn tag(&self, bytes: &[u8]) -> u64 {
@@ -203,6 +220,7 @@ impl TokenCache {
     }
 
     /// Takes this many bytes from the share for as many new entries, if they fit.
+    #[inline]
     fn has_room(&mut self, bytes: usize, entries: usize) -> bool {
         self.len().saturating_add(entries) <= self.limits.entries
             && self.share.bytes().saturating_add(bytes) <= self.limits.bytes

@@ -34,6 +34,7 @@ impl Claims {
 
     /// A claim by its whole name: dots, slashes and colons are part of a name, not a path.
     #[must_use]
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.member(name).filter(|value| !value.is_null())
     }
@@ -74,6 +75,7 @@ impl Claims {
 
     /// A claim's text, if it is a scalar.
     #[must_use]
+    #[inline]
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         self.get(name).and_then(scalar_text)
     }

@@ -33,6 +33,7 @@ impl<'a> Compact<'a> {
     }
 
     /// What was signed: the encoded header and payload with the dot between them (RFC 7515, section 5.2).
+    #[inline]
     pub(super) fn signing_input(&self) -> &'a [u8] {
         self.text
             .rsplit_once('.')

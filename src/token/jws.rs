@@ -161,6 +161,7 @@ fn jose_header(header: &Claims) -> Result<JoseHeader, Refusal> {
     })
 }
 
+#[inline]
 fn is_strings(value: &Value) -> bool {
     value
         .as_array()

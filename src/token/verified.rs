@@ -6,6 +6,7 @@ use crate::assertion::Kept;
 use crate::audit::Rendering;
 use crate::policy::Issuer;
 use crate::reason::Refusal;
+use crate::session::Session;
 use crate::time::UnixTime;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -34,6 +35,8 @@ pub(super) struct Proof {
     pub(super) rendering: OnceCell<Rendering>,
     /// What the gate said of it to the upstream, where that may serve again.
     pub(super) kept: Kept,
+    /// Made when it is first asked for.
+    pub(super) session: OnceCell<Session>,
 }
 
 impl VerifiedToken {
@@ -86,14 +89,21 @@ impl VerifiedToken {
     }
 
     /// The token as it was sent.
-    pub(super) fn compact(&self) -> &str {
+    pub(crate) fn compact(&self) -> &str {
         &self.0.compact
     }
 
     /// The job in the words of headers and records. `issuer` is the token's own.
+    #[inline]
     pub(crate) fn rendering(&self, issuer: &Issuer) -> &Rendering {
         let rendering = &self.0.rendering;
         rendering.get_or_init(|| Rendering::new(issuer, &self.0.claims))
+    }
+
+    /// The session that it belongs to. `issuer` is the token's own.
+    pub(crate) fn session(&self, issuer: &Issuer) -> Session {
+        let session = &self.0.session;
+        *session.get_or_init(|| Session::of(issuer, self))
     }
 
     /// What the gate said of it to the upstream. [`TokenCache::keep`](super::TokenCache::keep) adds to it, and counts it.
@@ -184,6 +194,7 @@ impl VerifiedToken {
             }),
             rendering: OnceCell::new(),
             kept: Kept::default(),
+            session: OnceCell::new(),
         })
     }
 }

@@ -97,6 +97,7 @@ pub(super) fn proven(jws: Jws<'_>, checked: &Checked<'_>) -> VerifiedToken {
         claims: jws.into_claims(),
         rendering: OnceCell::new(),
         kept: Kept::default(),
+        session: OnceCell::new(),
     })
 }
 

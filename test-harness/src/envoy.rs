@@ -55,6 +55,8 @@ pub struct EnvoyConfig {
     pub dynamic_listeners: bool,
     /// Another number makes new VMs of the same module at an update. They share data with the old ones.
     pub vm_generation: u32,
+    /// Variables of Envoy's environment, which the gate's VMs get too (`host_env_keys`).
+    pub environment: BTreeMap<String, String>,
     /// Settings of Envoy's runtime: what newer versions do otherwise than older ones, as a rule.
     pub runtime: BTreeMap<String, Value>,
     /// The number of worker threads.
@@ -79,6 +81,7 @@ impl EnvoyConfig {
             clusters: BTreeMap::new(),
             dynamic_listeners: false,
             vm_generation: 0,
+            environment: BTreeMap::new(),
             runtime: BTreeMap::new(),
             concurrency: 1,
             log_level: "info".to_owned(),
@@ -116,6 +119,8 @@ pub struct Listener {
     pub tls: Option<DownstreamTls>,
     /// Further routes, before its own, which takes all that none of these does.
     pub routes: Vec<Route>,
+    /// The host that its own route tells the upstream; the client's, if there is none.
+    pub host: Option<String>,
 }
 
 /// A route for requests with the header [`Route::HEADER`].
@@ -146,7 +151,15 @@ impl Listener {
             paths: PathOptions::default(),
             tls: None,
             routes: Vec::new(),
+            host: None,
         }
+    }
+
+    /// Tells the upstream this host.
+    #[must_use]
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
+        self
     }
 
     /// Lets it speak TLS.
@@ -183,6 +196,9 @@ impl Listener {
 pub enum GateConfig {
     /// As a document.
     Json(Value),
+    /// As a document, for a gate that Envoy tells of the bodies of requests that it holds
+    /// (`allow_on_headers_stop_iteration`).
+    ToldOfBodies(Value),
     /// As its bare text, which may be no document at all.
     Raw(String),
     /// As a document that Envoy is given as a `google.protobuf.Struct`, not as text. Envoy 1.40 hands it over as
@@ -438,6 +454,13 @@ fn ready(
         .iter()
         .all(|listener| listeners.contains_key(&listener.name));
     all.then_some((admin, listeners))
+}
+
+/// Whatever a test was about, Envoy logged no secret.
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        crate::leak::assert_none("Envoy's log", crate::leak::secret_in(&self.log_text()));
+    }
 }
 
 fn log_text(directory: &std::path::Path) -> String {

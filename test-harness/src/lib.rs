@@ -28,6 +28,7 @@ pub mod envoy;
 pub mod exchange;
 pub mod issuer;
 pub mod keys;
+mod leak;
 pub mod mint;
 mod record;
 mod server;

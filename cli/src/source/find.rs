@@ -64,6 +64,8 @@ fn is_member(name: &str) -> bool {
         "revocations",
         "failed_verifications",
         "assertion",
+        "exchange",
+        "sessions",
     ];
     alike.contains(&name)
 }

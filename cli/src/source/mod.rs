@@ -32,6 +32,7 @@ use crate::failure::Failure;
 use jobgate::policy::{ConfigErrors, Policy};
 use serde_json::Value;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -101,21 +102,45 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// The file's text as reports may show it: where keys of assertions are written, each letter and digit is a star.
+    /// The file's text as reports may show it: where a secret may be written, each letter and digit is a star.
     pub(crate) fn shown_text(&self) -> String {
         let mut text = self.file.text.clone();
         for policy in &self.policies {
-            let assertion = policy.tree.get("assertion");
-            let Some(keys) = assertion.and_then(|assertion| assertion.get("keys")) else {
-                continue;
-            };
-            let span = keys.span.clone();
-            if let Some(keys) = text.get(span.clone()) {
-                let stars = keys.replace(|each: char| each.is_ascii_alphanumeric(), "*");
-                text.replace_range(span, &stars);
+            for path in SECRETS {
+                let mut places = Vec::new();
+                below(&policy.tree, path, &mut places);
+                for span in places {
+                    if let Some(secret) = text.get(span.clone()) {
+                        let stars = secret.replace(|each: char| each.is_ascii_alphanumeric(), "*");
+                        text.replace_range(span, &stars);
+                    }
+                }
             }
         }
         text
+    }
+}
+
+/// Where policies have secrets; a star is any member.
+const SECRETS: [&[&str]; 3] = [
+    &["assertion", "keys"],
+    &["exchange", "*", "token_exchange", "client", "secret"],
+    &["sessions", "end", "webhook", "secret"],
+];
+
+/// The places of what this path leads to. What is no object where the path goes on may be the secret itself.
+fn below(node: &Node, path: &[&str], places: &mut Vec<Range<usize>>) {
+    match path.split_first() {
+        Some((&"*", rest)) if !node.members().is_empty() => {
+            let members = node.members().iter();
+            members.for_each(|member| below(&member.value, rest, places));
+        }
+        Some((name, rest)) if !node.members().is_empty() => {
+            if let Some(member) = node.get(name) {
+                below(member, rest, places);
+            }
+        }
+        _ => places.push(node.span.clone()),
     }
 }
 

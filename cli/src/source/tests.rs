@@ -428,3 +428,26 @@ consumers:
         "kind": "WasmPlugin", "spec": {"url": "jobgate", "pluginConfig": {"rules": []}}}]}"#;
     assert_eq!(places(list), ["items[0].spec.pluginConfig"]);
 }
+
+#[test]
+fn secrets_are_stars_in_what_is_shown_and_all_else_is_as_it_is_written() {
+    let text = "issuers: []\nrules: []\nassertion:\n  keys:\n  - pem: abc-DEF9\nsessions:\n  end:\n    path: /end\n    webhook:\n      secret: \"5ecret-0f it\"\n      issuer: github\n";
+    let file = SourceFile {
+        name: String::new(),
+        text: text.to_owned(),
+    };
+    let loaded = Loaded {
+        file,
+        policies: vec![one(text, "policy.yaml")],
+        flaws: Vec::new(),
+        remarks: Vec::new(),
+    };
+    let shown = loaded.shown_text();
+    assert_eq!(shown.len(), text.len());
+    for secret in ["abc", "DEF9", "5ecret", "0f", "it\""] {
+        assert!(!shown.contains(secret), "{secret} is shown in {shown}");
+    }
+    for other in ["path: /end", "secret: \"", "issuer: github"] {
+        assert!(shown.contains(other), "{other} is not shown in {shown}");
+    }
+}

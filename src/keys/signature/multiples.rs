@@ -87,6 +87,7 @@ where
     }
 
     /// An even number was multiplied as the odd one behind it.
+    #[inline]
     fn corrected(&self, sum: P, number: &[u8; BYTES]) -> P {
         if number.first().is_some_and(|byte| byte & 1 == 0) {
             sum - self.point

@@ -89,6 +89,8 @@ fn effects(rule: &Rule, wide: &Rule) -> Option<Effects> {
         (Effect::Allow, Effect::Deny) => Some(Effects::AlwaysDenied),
         (Effect::Deny, Effect::Allow) => None,
         (Effect::Deny, Effect::Deny) => Some(Effects::Swallowed),
+        // What the upstream gets tells them apart.
+        (Effect::Allow, Effect::Allow) if rule.exchange != wide.exchange => None,
         (Effect::Allow, Effect::Allow) => match (rule.replay, wide.replay) {
             (Replay::Allow, Replay::Allow) => Some(Effects::Swallowed),
             (Replay::Once, Replay::Allow) => Some(Effects::OnceDefeated),

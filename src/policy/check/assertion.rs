@@ -7,6 +7,7 @@ use crate::policy::raw::RawAssertion;
 use crate::request::NormalPath;
 use serde_json::Value;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 const DEFAULT_PATH: &str = "/.well-known/jobgate/jwks.json";
 
@@ -105,15 +106,25 @@ impl Checker {
     }
 
     fn jwks_path(&mut self, raw: Option<String>) -> Option<String> {
-        let path = raw.unwrap_or_else(|| DEFAULT_PATH.into());
+        self.own_path("assertion.jwks_path", raw, DEFAULT_PATH)
+    }
+
+    /// A path at which the gate itself answers.
+    pub(super) fn own_path(
+        &mut self,
+        at: &str,
+        raw: Option<String>,
+        default: &str,
+    ) -> Option<String> {
+        let path = raw.unwrap_or_else(|| default.into());
         let is_normal = path.len() <= 256
             && !path.contains(['?', '#', '%'])
             && NormalPath::parse(path.as_bytes()).is_ok_and(|normal| normal.as_str() == path);
         if !is_normal || path == "/" {
             let message = format!(
-                "is not a path in its normal form, without query and escapes; write one like {DEFAULT_PATH:?}"
+                "is not a path in its normal form, without query and escapes; write one like {default:?}"
             );
-            self.error("assertion.jwks_path", message);
+            self.error(at, message);
             return None;
         }
         Some(path)
@@ -150,6 +161,37 @@ impl Checker {
     }
 }
 
+impl Environment<'_> {
+    /// What the variable of this name holds; nothing where it need not be at hand.
+    ///
+    /// # Errors
+    /// It is no name, or there is no such variable.
+    fn variable(self, name: &Value) -> Result<Option<Zeroizing<String>>, &'static str> {
+        let name = name
+            .as_str()
+            .filter(|name| is_variable(name))
+            .ok_or("is not the name of an environment variable: letters, digits and \"_\"")?;
+        match self {
+            Self::Examined => Ok(None),
+            Self::Variables(variable) => variable(name).map(Zeroizing::new).map(Some).ok_or(
+                "names an environment variable that is not set here; on Envoy the VM is given it by vm_config.environment_variables",
+            ),
+        }
+    }
+
+    /// The same for an object `{"env": "NAME"}`; an empty text where it need not be at hand.
+    ///
+    /// # Errors
+    /// As [`Self::variable`], or it is no such object.
+    pub(super) fn read(self, raw: &Value) -> Result<Zeroizing<String>, &'static str> {
+        let members = raw.as_object().filter(|members| members.len() == 1);
+        let name = members
+            .and_then(|members| members.get("env"))
+            .ok_or("is neither a text nor an object with env")?;
+        Ok(self.variable(name)?.unwrap_or_default())
+    }
+}
+
 /// A key; none where it need not be at hand. Else the member that is wrong, and why.
 fn signing_key(
     raw: &Value,
@@ -163,17 +205,10 @@ fn signing_key(
         ("jwk", _) => SigningKey::from_jwk(value).map_err(|why| (Some("jwk"), why)),
         ("pem", Some(text)) => SigningKey::from_pem(text).map_err(|why| (Some("pem"), why)),
         ("pem", None) => Err((Some("pem"), "is not a text")),
-        ("env", text) => {
+        ("env", _) => {
             let of_env = |why| (Some("env"), why);
-            let name = text.filter(|name| is_variable(name)).ok_or(of_env(
-                "is not the name of an environment variable: letters, digits and \"_\"",
-            ))?;
-            let Environment::Variables(variable) = environment else {
-                return Ok(None);
-            };
-            let text = variable(name).map(zeroize::Zeroizing::new).ok_or(of_env(
-                "names an environment variable that is not set here; on Envoy the VM is given it by vm_config.environment_variables",
-            ))?;
+            let text = environment.variable(value).map_err(of_env)?;
+            let Some(text) = text else { return Ok(None) };
             SigningKey::from_text(&text).map_err(of_env)
         }
         _ => Err(whole),

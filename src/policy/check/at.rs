@@ -11,11 +11,19 @@ pub(in crate::policy) struct At<'a> {
 
 #[derive(Debug, Clone, Copy)]
 enum Step<'a> {
+    /// None: the document as a whole.
+    Document,
     Member(&'a str),
     Item(usize),
 }
 
 impl<'a> At<'a> {
+    /// The document as a whole, whose path is empty.
+    pub(in crate::policy) const DOCUMENT: Self = Self {
+        above: None,
+        step: Step::Document,
+    };
+
     /// The member of this name.
     pub(in crate::policy) fn member(&'a self, name: &'a str) -> Self {
         Self {
@@ -52,11 +60,13 @@ impl<'a> From<&'a String> for At<'a> {
 /// `rules[2].claims.build_branch`
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(above) = self.above {
+        let above = self.above.filter(|at| !matches!(at.step, Step::Document));
+        if let Some(above) = above {
             above.fmt(f)?;
         }
         match self.step {
-            Step::Member(name) if self.above.is_none() => f.write_str(name),
+            Step::Document => Ok(()),
+            Step::Member(name) if above.is_none() => f.write_str(name),
             Step::Member(name) => write!(f, ".{name}"),
             Step::Item(nth) => write!(f, "[{nth}]"),
         }

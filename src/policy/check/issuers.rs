@@ -5,9 +5,8 @@ use crate::keys::KeySet;
 use crate::policy::compiled::{ClaimSet, Issuer};
 use crate::policy::identity::{Identity, IdentityField};
 use crate::policy::preset::{Hosted, Preset};
-use crate::policy::raw::{OneOrMany, RawClaims, RawIssuer};
+use crate::policy::raw::{Named, OneOrMany, RawClaims, RawIssuer};
 use crate::token::Algorithm;
-use std::collections::BTreeMap;
 
 impl Checker {
     /// Nothing if one of them has errors: what the rules say of issuers would be judged wrongly then.
@@ -176,14 +175,16 @@ impl Checker {
     fn identity(
         &mut self,
         path: &str,
-        raw: Option<BTreeMap<String, String>>,
+        raw: Option<Named<String>>,
         preset: Option<&Preset>,
     ) -> Identity {
-        let mut written = raw.unwrap_or_default();
+        let written = raw.unwrap_or_default().0;
         let of_preset = preset.map(Preset::identity).unwrap_or_default();
         let mut identity = Vec::new();
         for field in IdentityField::ALL {
-            let claim = written.remove(field.name()).or_else(|| {
+            let mut parts = written.iter();
+            let claim = parts.find(|(part, _)| part == field.name());
+            let claim = claim.map(|(_, claim)| claim.clone()).or_else(|| {
                 let mut parts = of_preset.iter();
                 let (_, claim) = parts.find(|(part, _)| *part == field)?;
                 Some(claim.clone())
@@ -194,8 +195,11 @@ impl Checker {
             }
             identity.extend(claim.map(|claim| (field, claim)));
         }
-        for name in written.keys() {
+        for (name, _) in &written {
             let known = IdentityField::ALL.map(IdentityField::name);
+            if known.contains(&name.as_str()) {
+                continue;
+            }
             let message = format!("{name:?} is no part of a job's identity; there are {known:?}");
             self.error(format!("{path}.{name}"), message);
         }

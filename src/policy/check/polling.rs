@@ -54,7 +54,7 @@ impl Checker {
         })
     }
 
-    fn cluster(&mut self, path: &str, cluster: Option<&str>) {
+    pub(super) fn cluster(&mut self, path: &str, cluster: Option<&str>) {
         if let Some(cluster) = cluster.filter(|cluster| {
             cluster.is_empty()
                 || cluster.contains("://")

@@ -2,9 +2,9 @@
 
 use super::{At, Checker};
 use crate::policy::compiled::{Role, RoleSet};
-use crate::policy::raw::{OneOrMany, RawRole};
+use crate::policy::raw::{Named, OneOrMany, RawRole};
 use crate::sort::sort_by;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// The roles of a policy.
 #[derive(Debug, Default)]
@@ -24,13 +24,13 @@ impl Roles {
 }
 
 impl Checker {
-    pub(super) fn roles(&mut self, raw: BTreeMap<String, OneOrMany<RawRole>>) -> Roles {
-        let names = raw.keys().cloned();
+    pub(super) fn roles(&mut self, raw: Named<OneOrMany<RawRole>>) -> Roles {
+        let names = raw.0.iter().map(|(name, _)| name.clone());
         let mut all = Roles {
             places: names.zip(0..).collect(),
             ..Roles::default()
         };
-        for (name, sets) in raw {
+        for (name, sets) in raw.0 {
             let roles = At::from("roles");
             let path = roles.member(&name);
             self.name(path, &name);

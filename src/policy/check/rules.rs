@@ -4,14 +4,15 @@ use super::roles::Roles;
 use super::{At, Checker};
 use crate::policy::certificate::CertificateTest;
 use crate::policy::claim_name::ClaimName;
-use crate::policy::compiled::{ClaimSet, Effect, Issuer, Replay, Rule};
+use crate::policy::compiled::{ClaimSet, Effect, Exchange, Issuer, Replay, Rule};
 use crate::policy::glob::{ClaimGlob, PathGlob};
 use crate::policy::host_glob::HostGlob;
 use crate::policy::matcher::ClaimTest;
 use crate::policy::pin::{is_pinned, pinned_roles};
 use crate::policy::preset::Hosted;
 use crate::policy::raw::{
-    OneOrMany, RawCertificate, RawClaimRule, RawClaims, RawEffect, RawReplay, RawRule, Scalar,
+    OneOrMany, RawCertificate, RawClaimRule, RawClaims, RawEffect, RawOnFailure, RawReplay,
+    RawRule, Scalar,
 };
 use crate::policy::schedule::{RawWindow, Schedule};
 use crate::policy::when::When;
@@ -26,6 +27,7 @@ impl Checker {
         raw: Vec<Box<RawRule>>,
         roles: &Roles,
         issuers: Option<&[Issuer]>,
+        targets: &[&str],
     ) -> Vec<Rule> {
         let mut rules: Vec<Rule> = Vec::with_capacity(raw.len());
         let mut ids: HashSet<String> = HashSet::with_capacity(raw.len());
@@ -45,7 +47,7 @@ impl Checker {
                 );
             }
             let errors_before = self.errors.len();
-            let rule = self.rule(path, nth, *raw, roles, issuers);
+            let rule = self.rule(path, nth, *raw, roles, issuers, targets);
             // A rule with errors, or whose issuer or roles have some, may look unpinned only because of them.
             let is_sound = self.errors.len() == errors_before && roles.are_ordered();
             if let Some(issuers) = issuers.filter(|_| is_sound) {
@@ -63,6 +65,7 @@ impl Checker {
         raw: RawRule,
         roles: &Roles,
         issuers: Option<&[Issuer]>,
+        targets: &[&str],
     ) -> Rule {
         let at = |field| path.member(field);
         let of_issuers = match (raw.issuer, issuers) {
@@ -120,6 +123,8 @@ impl Checker {
         let when = raw
             .when
             .and_then(|source| self.ok(at("when"), When::compile(&source)));
+        let exchange =
+            self.rule_exchange(path, raw.exchange, raw.on_exchange_failure, effect, targets);
         Rule {
             id: raw.id,
             place,
@@ -140,7 +145,45 @@ impl Checker {
                 .client_certificate
                 .map(|raw| self.certificate(at("client_certificate"), raw)),
             replay,
+            exchange,
         }
+    }
+
+    fn rule_exchange(
+        &mut self,
+        path: At<'_>,
+        name: Option<String>,
+        on_failure: Option<RawOnFailure>,
+        effect: Effect,
+        targets: &[&str],
+    ) -> Option<Exchange> {
+        let Some(name) = name else {
+            if on_failure.is_some() {
+                self.error(
+                    path.member("on_exchange_failure"),
+                    "is for rules with exchange",
+                );
+            }
+            return None;
+        };
+        let path = path.member("exchange");
+        if effect == Effect::Deny {
+            self.error(
+                path,
+                "is for rules that let requests through; a deny rule lets none, so leave it out",
+            );
+        }
+        let Ok(target) = targets.binary_search(&&*name) else {
+            self.error(
+                path,
+                format!("{name:?} is no member of the policy's exchange; there are {targets:?}"),
+            );
+            return None;
+        };
+        Some(Exchange {
+            target,
+            may_fail: matches!(on_failure, Some(RawOnFailure::Pass)),
+        })
     }
 
     fn schedule(&mut self, path: At<'_>, raw: OneOrMany<RawWindow>) -> Option<Schedule> {

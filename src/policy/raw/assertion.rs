@@ -1,19 +1,15 @@
 //! What the gate vouches with, as the configuration writes it.
 
-use super::present;
+use super::{RawHidden, read_object};
 #[cfg(feature = "schema")]
 use crate::policy::schema;
-use serde::Deserialize;
-use serde_json::Value;
-use std::fmt;
 
 /// The identity assertion: a short-lived JWT for the upstream, in place of the job's token.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
+#[derive(Debug, Default)]
 #[cfg_attr(
     feature = "schema",
     derive(schemars::JsonSchema),
-    schemars(rename = "Assertion")
+    schemars(rename = "Assertion", deny_unknown_fields)
 )]
 pub(in crate::policy) struct RawAssertion {
     /// Its `iss`: the gateway, by a name that upstreams know it by.
@@ -23,32 +19,27 @@ pub(in crate::policy) struct RawAssertion {
     /// How long it lives, `1s` to `10m`, and never past the `exp` of the job's token.
     ///
     /// Default: `60s`.
-    #[serde(default, deserialize_with = "present")]
-    #[cfg_attr(feature = "schema", schemars(with = "schema::Span"))]
+    #[cfg_attr(feature = "schema", schemars(default, with = "schema::Span"))]
     pub(in crate::policy) lifetime: Option<String>,
     /// The header that carries it, as it is. What a client sends of this name, in any spelling, does not reach the
     /// upstream.
     ///
     /// Default: the prefix and `assertion`.
-    #[serde(default, deserialize_with = "present")]
     pub(in crate::policy) header: Option<String>,
     /// The path at which the gate itself answers with the public keys (a JWK set), without a token.
     ///
     /// Default: `/.well-known/jobgate/jwks.json`.
-    #[serde(default, deserialize_with = "present")]
     pub(in crate::policy) jwks_path: Option<String>,
     /// One to four keys: the first signs, all are published.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<schema::AssertionKey>"))]
-    pub(in crate::policy) keys: RawKeys,
+    pub(in crate::policy) keys: RawHidden,
 }
 
-/// Anything: what is wrong with it is said by the check, since serde's words would quote it, and so would `Debug`.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub(in crate::policy) struct RawKeys(pub(in crate::policy) Value);
-
-impl fmt::Debug for RawKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RawKeys")
-    }
-}
+read_object!(RawAssertion {
+    issuer: needed,
+    audience: needed,
+    lifetime,
+    header,
+    jwks_path,
+    keys: needed,
+});

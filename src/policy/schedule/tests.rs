@@ -15,14 +15,8 @@ const BEGIN: i64 = 1_735_689_600;
 
 /// What is wrong with `schedule`, each with its place; or the schedule.
 fn check(schedule: Value) -> Result<Schedule, Vec<String>> {
-    let raw: OneOrMany<RawWindow> = read(schedule).map_err(|error| {
-        let path = match error.path() {
-            root if root.is_empty() => ".".into(),
-            path => path,
-        };
-        vec![format!("schedule.{path}: {error}")]
-    })?;
-    Schedule::check("schedule".into(), raw)
+    let raw: Result<OneOrMany<RawWindow>, _> = read("schedule".into(), schedule);
+    raw.and_then(|raw| Schedule::check("schedule".into(), raw))
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
@@ -452,7 +446,7 @@ fn errors_name_the_place_and_the_remedy() {
     ] {
         assert_eq!(check(schedule).unwrap_err(), expected);
     }
-    // What is not of the right shape: serde's words.
+    // What is not of the right shape.
     for (schedule, expected) in [
         (
             with("from", json!(960)),
@@ -496,13 +490,13 @@ fn errors_name_the_place_and_the_remedy() {
         ),
         (
             json!([[["fri"], "16:00", "24:00", "UTC", {}]]),
-            "schedule.[0]: is a list; write an object",
+            "schedule[0]: is a list; write an object",
         ),
         (
             json!("fri"),
-            "invalid type: string \"fri\", expected an object",
+            "schedule: invalid type: string, expected an object",
         ),
-        (Value::Null, "invalid type: null"),
+        (Value::Null, "schedule: invalid type: null"),
     ] {
         let errors = check(schedule).unwrap_err();
         assert!(errors[0].contains(expected), "{errors:?}: {expected}");

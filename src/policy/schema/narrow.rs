@@ -16,6 +16,10 @@ const NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
 const ADDRESS: &str = "^https?://.";
 /// What the gateway calls a server.
 const SERVER: &str = "^(?!.*://)[!-~]+$";
+/// Words with hyphens between them.
+const WORDS: &str = "^[a-z0-9]+(-[a-z0-9]+)*$";
+/// A path of Vault's.
+const MOUNT: &str = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$";
 const DATE: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
 
 /// How the texts of a member look, whether it is one or a list: definition, member, pattern.
@@ -26,11 +30,18 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("Assertion", "jwks_path", "^/[^?#%]+$"),
     ("AssertionKey", "env", "^[A-Za-z_][A-Za-z0-9_]{0,127}$"),
     ("AssertionKey", "pem", "."),
+    ("AssumeRole", "cluster", SERVER),
+    ("AssumeRole", "region", WORDS),
+    ("AssumeRole", "role_arn", "^arn:.*:role/"),
+    ("AssumeRole", "service", WORDS),
+    ("AssumeRole", "session_name", "."),
+    ("AssumeRole", "uri", ADDRESS),
     ("ClientCertificate", "dns_san", "."),
     ("ClientCertificate", "subject", "."),
     ("ClientCertificate", "uri_san", "."),
     ("Dates", "from", DATE),
     ("Dates", "to", DATE),
+    ("ExchangeClient", "id", "."),
     ("Headers", "prefix", "^([a-z0-9]+-){2,}$"),
     ("IdentityClaims", "agent", "."),
     ("IdentityClaims", "branch", "."),
@@ -40,6 +51,9 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("IdentityClaims", "organization", "."),
     ("IdentityClaims", "pipeline", "."),
     ("IdentityClaims", "step", "."),
+    ("Impersonation", "cluster", SERVER),
+    ("Impersonation", "service_account", "."),
+    ("Impersonation", "uri", ADDRESS),
     ("Issuer", "audience", "."),
     ("Issuer", "issuer", "."),
     ("Jwks", "cluster", SERVER),
@@ -61,6 +75,8 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("Rule", "paths", "^/[^?]*$"),
     ("Rule", "routes", "."),
     ("Rule", "when", "."),
+    ("SessionEnd", "path", "^/[^?#%]+$"),
+    ("SessionWebhook", "issuer", "."),
     ("Token", "header", "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$"),
     ("WindowMembers", "days", "^(mon|tue|wed|thu|fri|sat|sun)$"),
     ("WindowMembers", "from", "^([01][0-9]|2[0-3]):[0-5][0-9]$"),
@@ -69,6 +85,17 @@ const TEXTS: &[(&str, &str, &str)] = &[
         "to",
         "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
     ),
+    ("TokenExchange", "audience", "."),
+    ("TokenExchange", "cluster", SERVER),
+    ("TokenExchange", "header", "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$"),
+    ("TokenExchange", "resource", "."),
+    ("TokenExchange", "scope", "."),
+    ("TokenExchange", "uri", ADDRESS),
+    ("VaultLogin", "cluster", SERVER),
+    ("VaultLogin", "mount", MOUNT),
+    ("VaultLogin", "namespace", MOUNT),
+    ("VaultLogin", "role", "."),
+    ("VaultLogin", "uri", ADDRESS),
 ];
 
 /// The lists that say something when they are empty. What an empty list means anywhere else, nothing or

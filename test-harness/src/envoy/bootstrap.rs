@@ -57,10 +57,18 @@ pub(super) fn listeners(config: &EnvoyConfig) -> Value {
 fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
     let mut filters = Vec::new();
     if let Some(configuration) = &listener.jobgate {
-        filters.push(json!({
-            "name": "jobgate",
-            "typed_config": gate(&listener.name, configuration, &config.wasm, config.vm_generation),
-        }));
+        let mut gate = gate(
+            &listener.name,
+            configuration,
+            &config.wasm,
+            config.vm_generation,
+        );
+        if !config.environment.is_empty() {
+            let names: Vec<_> = config.environment.keys().collect();
+            gate["config"]["vm_config"]["environment_variables"] =
+                json!({ "host_env_keys": names });
+        }
+        filters.push(json!({ "name": "jobgate", "typed_config": gate }));
     }
     filters.push(json!({
         "name": "router",
@@ -76,11 +84,14 @@ fn listener(listener: &Listener, config: &EnvoyConfig) -> Value {
             "route": { "cluster": route.cluster },
         })
     });
-    let own = json!({
+    let mut own = json!({
         "name": listener.name,
         "match": { "prefix": "/" },
         "route": { "cluster": "upstream" },
     });
+    if let Some(host) = &listener.host {
+        own["route"]["host_rewrite_literal"] = json!(host);
+    }
     let routes: Vec<_> = further.chain([own]).collect();
     let mut json = json!({
         "name": listener.name,
@@ -133,6 +144,7 @@ pub(crate) fn gate(
             // What Envoy writes before the lines that are of no request: errors of a configuration, say.
             "root_id": name,
             "failure_policy": "FAIL_RELOAD",
+            "allow_on_headers_stop_iteration": matches!(configuration, GateConfig::ToldOfBodies(_)),
             "configuration": plugin_configuration(configuration),
             "vm_config": {
                 "vm_id": VM_ID,
@@ -150,7 +162,9 @@ pub(crate) fn gate(
 
 fn plugin_configuration(configuration: &GateConfig) -> Value {
     let (kind, value) = match configuration {
-        GateConfig::Json(document) => ("StringValue", json!(document.to_string())),
+        GateConfig::Json(document) | GateConfig::ToldOfBodies(document) => {
+            ("StringValue", json!(document.to_string()))
+        }
         GateConfig::Raw(text) => ("StringValue", json!(text)),
         GateConfig::Struct(document) => ("Struct", document.clone()),
     };

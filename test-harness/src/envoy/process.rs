@@ -34,6 +34,7 @@ impl Process {
             // Without it instances would meet in shared memory, by their base id.
             .arg("--disable-hot-restart")
             .args(log_levels(&config.log_level))
+            .envs(&config.environment)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -146,6 +146,10 @@ pub struct Options {
     /// requests alive, as an update by LDS does for `--drain-time-s`; what still waits then is cut
     /// off. `None`: they end with their last request, as after an update by ECDS. Default: `None`.
     pub drain: Option<Duration>,
+    /// Envoy, `allow_on_headers_stop_iteration`: a request whose headers pause goes on to be told of its body, which is
+    /// held back with them. Otherwise nothing more of it is told of until it is resumed. Default: `false`, as Envoy has
+    /// it.
+    pub body_of_paused: bool,
     /// Kong: whether `nginx_wasm_shm_kv` defines a zone for shared data. Default: `false`, as
     /// Kong ships.
     pub shared_data_zone: bool,
@@ -172,6 +176,7 @@ impl Default for Options {
             workers: 1,
             main_thread: false,
             drain: None,
+            body_of_paused: false,
             shared_data_zone: false,
             shared_data_bytes: 2 * 1024 * 1024,
             kong: KongVersion::V3_9,

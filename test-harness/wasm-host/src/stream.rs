@@ -59,6 +59,8 @@ pub(crate) struct Stream {
     pub(crate) route_name: String,
     /// Envoy: a header changed, so the route will be chosen again.
     pub(crate) route_cleared: bool,
+    /// Envoy: the headers were paused, and the filter is told of the body all the same.
+    pub(crate) headers_held: bool,
     /// Envoy: the headers have gone on, and the filter's map of them is closed.
     pub(crate) headers_closed: bool,
 }
@@ -100,6 +102,7 @@ impl Stream {
             passage: Passage::Decided,
             route_name: String::new(),
             route_cleared: false,
+            headers_held: false,
             headers_closed: false,
         }
     }
@@ -126,6 +129,15 @@ impl Stream {
                 Some(("proxy_on_request_trailers", vec![context, trailers]))
             }
             _ => None,
+        }
+    }
+
+    /// Whether more follows that the filter is told of though it holds the headers: the body, and then the trailers.
+    pub(crate) fn has_more_to_tell(&self) -> bool {
+        match self.step {
+            Step::Headers => !self.body.is_empty(),
+            Step::Body => self.headers_held && count(self.trailers.len()) > 0,
+            Step::Trailers | Step::Done => false,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::calls::{CallView, Calls};
 use crate::clock::{Clock, TickOwner, Ticks};
 use crate::cost::Meter;
 use crate::faults::Faults;
+use crate::leak::secret_in;
 use crate::metrics::Metrics;
 use crate::profile::{Options, Profile, RouteConfig};
 use crate::random::Random;
@@ -44,6 +45,8 @@ pub(crate) struct Frame {
     pub(crate) context: u32,
     /// What the call-response callback sees.
     pub(crate) call: Option<CallView>,
+    /// The root context that the call was made in, or in a request of.
+    pub(crate) call_root: u32,
     /// Kong: a host call has ended the worker process.
     pub(crate) worker_killed: bool,
 }
@@ -77,6 +80,8 @@ pub(crate) struct World {
     pub(crate) ticks: Ticks,
     pub(crate) random: Random,
     pub(crate) logs: Vec<(Level, String)>,
+    /// The first secret that the filter logged or answered with.
+    pub(crate) leaked: Option<String>,
     pub(crate) metrics: Metrics,
     pub(crate) shared: SharedData,
     pub(crate) calls: Calls,
@@ -99,6 +104,7 @@ impl World {
             random: Random::new(options.seed),
             ticks: Ticks::default(),
             logs: Vec::new(),
+            leaked: None,
             metrics: Metrics::default(),
             shared: SharedData::new(profile, options.shared_data_bytes),
             calls: Calls::default(),
@@ -115,6 +121,7 @@ impl World {
                 callback: Callback::Outside,
                 context: 0,
                 call: None,
+                call_root: 0,
                 worker_killed: false,
             },
         }
@@ -143,6 +150,13 @@ impl World {
             .map_or(self.frame.context, |stream| stream.root)
     }
 
+    /// The answer that the callback is told of. On Envoy it shows in the root context that the call was made in and in
+    /// that one's requests, whichever context the filter's SDK takes the callback to.
+    pub(crate) fn call(&self) -> Option<&CallView> {
+        let shows = self.profile == Profile::Kong || self.root_id() == self.frame.call_root;
+        self.frame.call.as_ref().filter(|_| shows)
+    }
+
     /// Whose ticks are set now, if a root context runs.
     pub(crate) fn tick_owner(&self) -> Option<TickOwner> {
         let context = self.frame.context;
@@ -152,7 +166,17 @@ impl World {
     }
 
     pub(crate) fn log(&mut self, level: Level, message: impl Into<String>) {
-        self.logs.push((level, message.into()));
+        let message = message.into();
+        self.note_secret("the log", &message);
+        self.logs.push((level, message));
+    }
+
+    /// Remembers a secret in what the filter says, for the end of the test.
+    pub(crate) fn note_secret(&mut self, what: &str, text: &str) {
+        if let Some(secret) = secret_in(text) {
+            let found = || format!("{secret} in {what}: {text}");
+            self.leaked.get_or_insert_with(found);
+        }
     }
 
     /// The name of the route that a request takes by its headers as they are now.

@@ -46,6 +46,14 @@ pub struct Gateway {
     recycled: usize,
 }
 
+/// Whatever a test was about, the filter told no secret.
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let found = self.world.leaked.as_deref();
+        crate::leak::assert_none("what the filter told", found);
+    }
+}
+
 /// A place for a VM: empty before the start and after a trap.
 #[derive(Default)]
 struct Slot {
@@ -283,6 +291,7 @@ fn frame(vm: usize, callback: Callback, context: u32) -> Frame {
         callback,
         context,
         call: None,
+        call_root: 0,
         worker_killed: false,
     }
 }

@@ -106,6 +106,8 @@ impl Gateway {
 
     /// Runs the callbacks of a request from where it stands until it pauses or ends.
     pub(super) fn drive(&mut self, context: u32) {
+        let envoy = self.world.profile == Profile::Envoy;
+        let tells_of_paused = envoy && self.world.options.body_of_paused;
         loop {
             self.choose_route_again(context);
             let Some(stream) = self.world.streams.get_mut(&context) else {
@@ -128,11 +130,18 @@ impl Gateway {
                     // Envoy continues after the callback when that was asked for inside it; on
                     // Kong the pause comes last.
                     let resumed = stream.resumed && self.world.profile == Profile::Envoy;
-                    if action == Some(PAUSE) && !resumed {
+                    let is_paused = action == Some(PAUSE) && !resumed;
+                    if is_paused && tells_of_paused && stream.has_more_to_tell() {
+                        stream.headers_held = true;
+                        stream.step = stream.step.next();
+                        continue;
+                    }
+                    if is_paused {
                         stream.paused = true;
                         stream.resumed = false;
                         return;
                     }
+                    stream.headers_held = false;
                     stream.step = stream.step.next();
                 }
             }
@@ -145,7 +154,8 @@ impl Gateway {
         let Some(stream) = self.world.streams.get(&context) else {
             return;
         };
-        if stream.step == Step::Headers || !self.world.profile.closes_headers() {
+        let has_headers = stream.step == Step::Headers || stream.headers_held;
+        if has_headers || !self.world.profile.closes_headers() {
             return;
         }
         let chosen = stream
@@ -255,6 +265,13 @@ impl Gateway {
     }
 
     pub(super) fn conclude(&mut self, id: ExchangeId, outcome: Outcome, passage: Passage) {
+        if let Outcome::Local(answer) = &outcome {
+            let values = answer.headers.iter().map(|(_, value)| value);
+            for text in values.chain([&answer.body]) {
+                let text = String::from_utf8_lossy(text);
+                self.world.note_secret("an answer", &text);
+            }
+        }
         if let Some(exchange) = self.exchanges.get_mut(&id) {
             exchange.outcome = outcome;
             exchange.passage = passage;

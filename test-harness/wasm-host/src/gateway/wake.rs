@@ -80,6 +80,7 @@ impl Gateway {
         };
         let frame = Frame {
             call: Some(view),
+            call_root: call.root,
             ..frame(call.vm, Callback::CallResponse, context)
         };
         match self.run(frame, "proxy_on_http_call_response", &arguments) {
@@ -153,6 +154,7 @@ impl Gateway {
                 Some((context, false)) => {
                     if let Some(stream) = self.world.streams.get_mut(&context) {
                         stream.paused = false;
+                        stream.headers_held = false;
                         stream.step = stream.step.next();
                     }
                     self.drive(context);

@@ -68,11 +68,7 @@ impl Guest<'_, '_> {
                 .stream()
                 .map(|stream| &stream.body)
                 .filter(|body| !body.is_empty()),
-            BufferType::CallResponseBody => world
-                .frame
-                .call
-                .as_ref()
-                .and_then(|call| call.body.as_ref()),
+            BufferType::CallResponseBody => world.call().and_then(|call| call.body.as_ref()),
             BufferType::Absent => None,
         };
         bytes.cloned().ok_or_else(|| Status::NotFound.into())

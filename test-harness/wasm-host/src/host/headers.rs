@@ -138,10 +138,8 @@ impl Guest<'_, '_> {
             MapType::RequestTrailers => world
                 .stream()
                 .map(|stream| stream.trailers.seen().map(own).collect()),
-            MapType::CallResponseHeaders => {
-                world.frame.call.as_ref().map(|call| call.headers.clone())
-            }
-            MapType::CallResponseTrailers => world.frame.call.as_ref().map(|_| Vec::new()),
+            MapType::CallResponseHeaders => world.call().map(|call| call.headers.clone()),
+            MapType::CallResponseTrailers => world.call().map(|_| Vec::new()),
             MapType::Absent => None,
         };
         pairs.ok_or_else(|| Status::BadArgument.into())
@@ -150,7 +148,7 @@ impl Guest<'_, '_> {
     fn get_value(&mut self, map: i32, name: &[u8], (data, size): (i32, i32)) -> Answer {
         let map = MapType::from_abi(map).ok_or(Status::BadArgument)?;
         let world = self.world()?;
-        let value = match (map, world.stream(), &world.frame.call) {
+        let value = match (map, world.stream(), world.call()) {
             (MapType::RequestHeaders, _, _) => {
                 let stream = world.headers_of().ok_or(Status::BadArgument)?;
                 stream.pseudo(name).or_else(|| stream.headers.get(name))
