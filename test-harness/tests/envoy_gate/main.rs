@@ -1,5 +1,6 @@
 //! The built module in a real Envoy: what the shared cases cannot tell, because it takes time, faults or a gateway.
 
+mod assertion;
 mod client_certificates;
 mod configuration;
 mod discovery;
