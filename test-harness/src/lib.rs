@@ -3,6 +3,7 @@
 //! - [`keys`] and [`mint`]: a CI provider's keys and its jobs' tokens, good and bad.
 //! - [`issuer`]: the provider itself, which publishes the keys, rotates them, and fails on demand.
 //! - [`upstream`]: the service behind the gate, which remembers what reached it.
+//! - [`counterpart`]: the servers that jobs' tokens are exchanged at.
 //! - [`tls`]: certificates, good and bad.
 //! - [`documents`]: a server of one document, which changes, breaks and goes away.
 //! - [`envoy`]: a real Envoy with the gate in it.
@@ -22,6 +23,7 @@ pub mod case;
 pub mod client;
 pub mod compose;
 pub mod configurations;
+pub mod counterpart;
 pub mod demo;
 pub mod documents;
 pub mod envoy;
@@ -30,6 +32,7 @@ pub mod issuer;
 pub mod keys;
 mod leak;
 pub mod mint;
+pub mod number;
 mod record;
 mod server;
 pub mod suite;

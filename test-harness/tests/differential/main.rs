@@ -15,13 +15,14 @@ mod world;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Instant, SystemTime};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use jobgate::gate::Pool;
 use jobgate::policy::Policy;
 use jobgate::shared_data::NoSharedData;
 use jobgate::time::UnixTime;
 use jobgate::token::{self, Jws};
+use jobgate_harness::number::number;
 use jobgate_harness::repository;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -167,14 +168,6 @@ impl Check {
         }
         tally
     }
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = env::var(variable).ok().filter(|text| !text.is_empty())?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable}: {text} is no number")),
-    )
 }
 
 #[test]
