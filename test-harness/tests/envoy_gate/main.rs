@@ -15,6 +15,7 @@ mod replay;
 mod requests;
 mod revocations;
 mod routes;
+mod sessions;
 mod signatures;
 mod tls;
 mod waiting;

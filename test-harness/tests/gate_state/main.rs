@@ -8,4 +8,5 @@ mod limits;
 mod memory;
 mod replay;
 mod revocations;
+mod sessions;
 mod world;
