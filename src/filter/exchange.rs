@@ -180,7 +180,13 @@ impl Flights {
     }
 
     /// Makes calls again that are gone, and ends errands that take too long. `root` is the context of the tick.
+    ///
+    /// Not on Kong: a tick has no request to answer there, the attempt traps, and what waits goes on. Each request made
+    /// its own call, and is over when that is.
     pub(super) fn on_tick(&self, route: &Route, root: u32, now: UnixTime) {
+        if !route.vm.host.holds_paused_requests() {
+            return;
+        }
         while let Some(flight) = self.land(|flight| now > flight.until) {
             let why = "no answer came in time";
             land(route, root, flight, &Err(ExchangeError(why.into())), now);

@@ -4,7 +4,7 @@ use super::{Decision, Pool};
 use crate::exchange;
 use crate::keys::KeyRing;
 use crate::limit::Source;
-use crate::policy::Policy;
+use crate::policy::{Issuer, Policy};
 use crate::reason::{Reason, Refusal};
 use crate::revocation::RevocationStore;
 use crate::session;
@@ -102,10 +102,7 @@ impl State {
         if policy.sessions.is_none() {
             return Ok(());
         }
-        let Some(issuer) = policy.issuers.get(token.issuer()) else {
-            let detail = "the token is another policy's";
-            return Err(Refusal::new(Reason::InternalError, detail));
-        };
+        let issuer = issuer_of(token, policy)?;
         match self.ended.has(shared, token.session(issuer), now) {
             Ok(false) => Ok(()),
             Ok(true) => {
@@ -132,18 +129,27 @@ impl State {
         shared: &dyn SharedData,
         now: UnixTime,
     ) -> Result<(), Refusal> {
-        let unexpected = |detail| Refusal::new(Reason::InternalError, detail);
-        let issuer = policy
-            .issuers
-            .get(token.issuer())
-            .ok_or_else(|| unexpected("the token is another policy's"))?;
+        let issuer = issuer_of(token, policy)?;
         let Some(store) = &self.revocations else {
             return policy.revocations.check(None, false, token, issuer, now);
         };
         let mut store = store
             .try_borrow_mut()
-            .map_err(|_| unexpected("the revocations are in use"))?;
+            .map_err(|_| Refusal::new(Reason::InternalError, "the revocations are in use"))?;
         let (list, counts) = store.current(now, shared);
         policy.revocations.check(list, counts, token, issuer, now)
     }
+}
+
+/// A proven token's issuer.
+///
+/// # Errors
+/// `internal_error`: the token was proven under another policy.
+pub(super) fn issuer_of<'p>(
+    token: &VerifiedToken,
+    policy: &'p Policy,
+) -> Result<&'p Issuer, Refusal> {
+    let of_another = || Refusal::new(Reason::InternalError, "the token is another policy's");
+    let issuer = policy.issuers.get(token.issuer());
+    issuer.ok_or_else(of_another)
 }

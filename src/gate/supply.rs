@@ -1,5 +1,6 @@
 //! The credential that the upstream gets for the job's token.
 
+use super::state::issuer_of;
 use super::{Decision, DecisionId, State, after};
 use crate::exchange::{Call, Credential, Errand, ExchangeError, Target};
 use crate::policy::{Mode, Permit, Policy};
@@ -78,14 +79,16 @@ impl Decision<'_> {
         }
     }
 
-    /// Looks again at what may have changed while the request waited: its job may be over, its token revoked.
+    /// Looks again at what may have changed while the request waited: its job may be over, its token revoked or past its
+    /// end.
     pub fn look_again(&mut self, state: &mut State, shared: &dyn SharedData, now: UnixTime) {
         let (Ok(permit), Some(token), Some(policy)) = (&self.outcome, &self.token, self.policy)
         else {
             return;
         };
-        let still_good = state
-            .check_session(token, policy, shared, now)
+        let still_good = issuer_of(token, policy)
+            .and_then(|issuer| token.check_times(issuer, now))
+            .and_then(|()| state.check_session(token, policy, shared, now))
             .and_then(|()| state.check_revoked(token, policy, shared, now));
         if let Err(refusal) = still_good {
             self.outcome = Err(after(permit, refusal));

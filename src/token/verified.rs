@@ -120,7 +120,7 @@ impl VerifiedToken {
     ///
     /// # Errors
     /// As when it was verified: `token_expired`, `token_not_yet_valid`, `lifetime_too_long`.
-    pub(super) fn check_times(&self, issuer: &Issuer, now: UnixTime) -> Result<(), Refusal> {
+    pub(crate) fn check_times(&self, issuer: &Issuer, now: UnixTime) -> Result<(), Refusal> {
         self.0.times.check(issuer, now)
     }
 

@@ -1,6 +1,9 @@
 //! What was made for a job's token is gone when its session ends, and nothing of it is handed out again.
 
+use std::rc::Rc;
+
 use jobgate::audit::record;
+use jobgate::exchange::{Reply, Turn};
 use jobgate::gate::{Decision, DecisionId, Ending, Request, State, end_by_token};
 use jobgate::policy::Policy;
 use jobgate::request::HeaderMap;
@@ -61,6 +64,47 @@ fn an_assertion_that_was_kept_goes_with_the_session_and_its_memory_is_given_back
         assert_eq!(state.cache.len(), 2);
         assert!(state.cache.bytes() < full);
     }
+}
+
+#[test]
+fn what_a_token_was_exchanged_for_goes_with_the_session() {
+    let policy = policy(json!({
+        "exchange": { "cloud": { "vault_login": {
+            "uri": "https://vault.example", "cluster": "vault", "role": "deploy",
+        } } },
+        "rules": [{
+            "id": "any-job", "claims": { "organization_slug": "acme" }, "exchange": "cloud",
+        }],
+        "sessions": { "end": {} },
+    }));
+    let now = UnixTime::from_secs(NOW);
+    let shared = Shared::default();
+    let (mut told, mut other) = (ready(&policy), ready(&policy));
+    let token = token(json!({}));
+    let keys = [&mut told, &mut other].map(|state| {
+        let mut decision = ask(&policy, state, Some(&shared), "/", &token, now);
+        let (mut errand, _) = decision.take_errand().expect("nothing is kept yet");
+        let reply = Reply {
+            status: 200,
+            body: br#"{"auth":{"client_token":"hvs.credential","lease_duration":600}}"#,
+        };
+        let Ok(Turn::Done(credential)) = errand.take(&policy.exchange[0], &reply, now) else {
+            panic!("it is what Vault answers");
+        };
+        let key = *errand.key();
+        state.credentials.keep(key, &Rc::new(credential), now);
+        let decision = ask(&policy, state, Some(&shared), "/", &token, now);
+        assert!(decision.credential().is_some());
+        key
+    });
+    assert!(end(&policy, &mut told, &shared, &token).blocks());
+    assert!(told.credentials.find(&keys[0], now).is_none());
+    // Another worker drops its own as soon as it learns of the end.
+    assert!(other.credentials.find(&keys[1], now).is_some());
+    let decision = ask(&policy, &mut other, Some(&shared), "/", &token, now);
+    assert_eq!(outcome(&decision), "session_ended");
+    assert!(decision.credential().is_none());
+    assert!(other.credentials.find(&keys[1], now).is_none());
 }
 
 #[test]

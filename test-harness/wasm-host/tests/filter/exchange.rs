@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
+use jobgate_harness::mint::TokenSpec;
 use jobgate_wasm_host::{
     CallFailure, CallResponse, Exchange, Fault, Gateway, HostCall, HttpCall, Outcome, Profile,
-    Request, RouteConfig,
+    Request, RouteConfig, Status,
 };
 use serde_json::{Value, json};
 
 use crate::common::{
     BOTH, TICK, answer, assert_passed, assert_refused, cluster_of, gateway, give_keys, good_token,
-    lines, minter, module, options, policy, ready, send_good, with_token,
+    lines, minter, module, options, policy, ready, send_good, unix, with_token,
 };
 
 const CREDENTIAL: &str = "credential-of-the-upstreams-world";
@@ -259,23 +260,35 @@ fn the_upstream_gets_the_credential_and_never_the_jobs_token() {
     }
 }
 
+/// A token endpoint whose tokens are exchanged once more, for a service account's.
+fn service_account(profile: Profile) -> Value {
+    let mut target = endpoint(profile);
+    target["token_exchange"]["impersonate"] = json!({
+        "service_account": "{claims.pipeline_slug}@project.iam.gserviceaccount.com",
+        "lifetime": "10m", "cluster": cluster_of(profile, "iamcredentials.googleapis.com"),
+    });
+    target
+}
+
+/// What the first step brings.
+fn federated() -> CallResponse {
+    let body = json!({ "access_token": "federated", "token_type": "Bearer" });
+    CallResponse::new(200, body.to_string())
+}
+
+/// What the second one brings.
+fn impersonated() -> CallResponse {
+    let body = json!({ "accessToken": CREDENTIAL, "expireTime": "2027-01-15T08:10:00Z" });
+    CallResponse::new(200, body.to_string())
+}
+
 #[test]
 fn a_service_accounts_token_takes_two_steps() {
     for profile in BOTH {
-        let mut target = endpoint(profile);
-        target["token_exchange"]["impersonate"] = json!({
-            "service_account": "{claims.pipeline_slug}@project.iam.gserviceaccount.com",
-            "lifetime": "10m", "cluster": cluster_of(profile, "iamcredentials.googleapis.com"),
-        });
-        let mut gateway = ready(profile, &exchanging(profile, &target));
+        let mut gateway = ready(profile, &exchanging(profile, &service_account(profile)));
         let exchange = send_good(&mut gateway);
         let call = the_call(&gateway);
-        let federated = json!({ "access_token": "federated", "token_type": "Bearer" });
-        answer(
-            &mut gateway,
-            &call,
-            CallResponse::new(200, federated.to_string()),
-        );
+        answer(&mut gateway, &call, federated());
         assert!(waits(&now(&gateway, &exchange)));
         let call = the_call(&gateway);
         assert_eq!(
@@ -294,12 +307,7 @@ fn a_service_accounts_token_takes_two_steps() {
             body,
             json!({ "scope": ["https://www.googleapis.com/auth/cloud-platform"], "lifetime": "600s" })
         );
-        let token = json!({ "accessToken": CREDENTIAL, "expireTime": "2027-01-15T08:10:00Z" });
-        answer(
-            &mut gateway,
-            &call,
-            CallResponse::new(200, token.to_string()),
-        );
+        answer(&mut gateway, &call, impersonated());
         let exchange = now(&gateway, &exchange);
         assert_passed(&exchange);
         assert_eq!(
@@ -308,6 +316,101 @@ fn a_service_accounts_token_takes_two_steps() {
         );
         assert!(lines(&gateway, "federated").is_empty());
     }
+}
+
+/// What the first step brought is no credential of the upstream's.
+#[test]
+fn what_fails_between_two_steps_leaves_nothing() {
+    type Step = fn(&mut Gateway, &HttpCall);
+    let ways: [(Step, &str); 4] = [
+        (
+            |gateway, call| {
+                let body = r#"{"error":{"code":403,"status":"PERMISSION_DENIED"}}"#;
+                answer(gateway, call, CallResponse::new(403, body));
+            },
+            "the server answered with status 403: PERMISSION_DENIED",
+        ),
+        // The first step's answer once more.
+        (
+            |gateway, call| answer(gateway, call, federated()),
+            "does not say when it ends",
+        ),
+        (
+            |gateway, call| gateway.fail(call.id, CallFailure::Reset).expect("pending"),
+            "",
+        ),
+        (
+            |gateway, call| {
+                gateway
+                    .fail(call.id, CallFailure::Timeout)
+                    .expect("pending");
+            },
+            "",
+        ),
+    ];
+    for profile in BOTH {
+        for (nth, (second, why)) in ways.into_iter().enumerate() {
+            let mut gateway = ready(profile, &exchanging(profile, &service_account(profile)));
+            let token = good_token(&gateway);
+            let exchange = gateway.request(0, with_token(&token));
+            let call = the_call(&gateway);
+            answer(&mut gateway, &call, federated());
+            let call = the_call(&gateway);
+            second(&mut gateway, &call);
+            let exchange = now(&gateway, &exchange);
+            assert_refused(&exchange, "exchange_failed");
+            let record = record_of(&gateway);
+            assert!(
+                record["detail"].as_str().is_some_and(|it| it.contains(why)),
+                "{profile:?} {nth}: {record}"
+            );
+            assert!(!everything(&exchange).contains("federated"));
+            assert!(lines(&gateway, "federated").is_empty());
+            // The next one begins with the first step.
+            assert!(waits(&gateway.request(0, with_token(&token))));
+            assert_eq!(the_call(&gateway).header(":path"), Some("/token"));
+        }
+        // Where the second call can't be made.
+        let mut gateway = ready(profile, &exchanging(profile, &service_account(profile)));
+        let exchange = send_good(&mut gateway);
+        let call = the_call(&gateway);
+        gateway.set_fault(
+            HostCall::HttpCall,
+            1,
+            Fault::Status(Status::InternalFailure),
+        );
+        answer(&mut gateway, &call, federated());
+        assert_refused(&now(&gateway, &exchange), "exchange_failed");
+        assert!(gateway.pending_calls().is_empty());
+    }
+}
+
+/// On Envoy those that joined it go on with the step that is due.
+#[test]
+fn a_client_that_goes_away_between_two_steps_takes_no_others_credential_with_it() {
+    let profile = Profile::Envoy;
+    let mut gateway = ready(profile, &exchanging(profile, &service_account(profile)));
+    let token = good_token(&gateway);
+    let [first, second] = [(); 2].map(|()| gateway.request(0, with_token(&token)));
+    let call = the_call(&gateway);
+    answer(&mut gateway, &call, federated());
+    assert!(gateway.disconnect(first.id));
+    gateway.advance(TICK);
+    let calls = gateway.pending_calls();
+    let second_steps = calls
+        .iter()
+        .all(|call| call.header("authorization") == Some("Bearer federated"));
+    assert!(second_steps, "{calls:?}");
+    for call in calls {
+        answer(&mut gateway, &call, impersonated());
+    }
+    let second = now(&gateway, &second);
+    assert_passed(&second);
+    assert_eq!(
+        second.upstream().unwrap().only("authorization"),
+        Some(format!("Bearer {CREDENTIAL}"))
+    );
+    assert_eq!(gateway.vm_recycled(), 0);
 }
 
 #[test]
@@ -570,16 +673,41 @@ fn a_client_that_goes_away_takes_no_others_credential_with_it() {
     assert_eq!(gateway.vm_recycled(), 0);
 }
 
-/// A host that never tells of a call costs its timeout and a little more.
+/// A host that does not tell of a call costs its timeout and a little more.
 #[test]
 fn a_call_that_the_host_forgets_ends_the_wait() {
     let profile = Profile::Envoy;
+    for target in [endpoint(profile), service_account(profile)] {
+        let mut gateway = ready(profile, &exchanging(profile, &target));
+        let exchange = send_good(&mut gateway);
+        if target["token_exchange"]["impersonate"].is_object() {
+            let call = the_call(&gateway);
+            answer(&mut gateway, &call, federated());
+        }
+        gateway.advance(Duration::from_secs(5));
+        assert!(waits(&now(&gateway, &exchange)));
+        gateway.advance(Duration::from_secs(3));
+        assert_refused(&now(&gateway, &exchange), "exchange_failed");
+    }
+}
+
+/// A tick can answer nobody there, and whoever tries lets the request go on. It stays where it is until the host tells.
+#[test]
+fn on_kong_no_tick_touches_a_request_that_waits() {
+    let profile = Profile::Kong;
     let mut gateway = ready(profile, &exchanging(profile, &endpoint(profile)));
     let exchange = send_good(&mut gateway);
-    gateway.advance(Duration::from_secs(5));
+    let call = the_call(&gateway);
+    gateway.advance(Duration::from_secs(60));
     assert!(waits(&now(&gateway, &exchange)));
-    gateway.advance(Duration::from_secs(3));
-    assert_refused(&now(&gateway, &exchange), "exchange_failed");
+    assert_eq!(gateway.vm_recycled(), 0);
+    answer(&mut gateway, &call, granted());
+    let exchange = now(&gateway, &exchange);
+    assert_passed(&exchange);
+    assert_eq!(
+        exchange.upstream().unwrap().only("authorization"),
+        Some(format!("Bearer {CREDENTIAL}"))
+    );
 }
 
 #[test]
@@ -812,6 +940,43 @@ fn a_job_that_ends_while_its_request_waits_gets_no_credential() {
         answer(&mut gateway, &call, logged_in());
         assert_refused(&now(&gateway, &exchange), "session_ended");
         assert_refused(&gateway.request(0, with_token(&token)), "session_ended");
+    }
+}
+
+/// Nor around the end of the token.
+#[test]
+fn a_token_that_ends_while_its_request_waits_brings_nothing() {
+    for profile in BOTH {
+        let mut target = endpoint(profile);
+        target["token_exchange"]["timeout"] = json!("10s");
+        let mut policy = exchanging(profile, &target);
+        policy["issuers"][0]["leeway"] = json!("0s");
+        policy["rules"][0]["on_exchange_failure"] = json!("pass");
+        let mut gateway = ready(profile, &policy);
+        let spec = TokenSpec {
+            age: 60,
+            exp_in: Some(3),
+            ..TokenSpec::default()
+        };
+        let token = minter().mint(&spec, unix(&gateway));
+        for (wait, ends) in [(2, false), (2, true)] {
+            let exchange = gateway.request(0, with_token(&token));
+            assert!(waits(&exchange));
+            let call = the_call(&gateway);
+            gateway.advance(Duration::from_secs(wait));
+            let reply =
+                json!({ "access_token": CREDENTIAL, "token_type": "Bearer", "expires_in": 0 });
+            answer(
+                &mut gateway,
+                &call,
+                CallResponse::new(200, reply.to_string()),
+            );
+            let exchange = now(&gateway, &exchange);
+            match ends {
+                false => assert_passed(&exchange),
+                true => assert_refused(&exchange, "token_expired"),
+            }
+        }
     }
 }
 
