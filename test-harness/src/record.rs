@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::client::Response;
 use crate::upstream::Echo;
 
-/// What begins a decision record, wherever in a line of the log it stands.
-const RECORD: &str = r#"{"event":"jobgate.decision""#;
+/// What begins a record, of a request or of a call that ends a session, wherever in a line of the log it stands.
+const RECORD: &str = r#"{"event":"jobgate."#;
 
 /// The decision record in a line of a gateway's log. Kong writes the request after it.
 ///

@@ -67,6 +67,13 @@ fn a_webhooks_body_is_read_and_nothing_of_the_call_reaches_the_upstream() {
             log_tail(&world.envoy)
         );
         assert!(exchange.forwarded.is_empty());
+        if status != 200 {
+            assert_eq!(
+                exchange.recorded("event").as_deref(),
+                Some("jobgate.session")
+            );
+            assert_eq!(exchange.recorded("reason"), exchange.code());
+        }
     }
     assert_eq!(world.upstream.count(), before);
     assert_eq!(world.refusal(&token).as_deref(), Some("session_ended"));
