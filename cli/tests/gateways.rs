@@ -203,13 +203,71 @@ fn what_leaves_a_route_of_kong_open_is_told() {
     insta::assert_snapshot!("routes and gates", said);
 }
 
+/// HTTP filters of Envoy's: a gate with these settings.
+fn envoy(settings: &str) -> String {
+    format!(
+        "http_filters: [{{ name: jobgate, typed_config: {{ '@type': type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {{ name: jobgate, {settings} configuration: {{ '@type': type.googleapis.com/google.protobuf.StringValue, value: '{{\"issuers\": [{{\"preset\": \"gitlab\", \"audience\": \"a\", \"jwks\": {{\"cluster\": \"c\"}}}}], \"rules\": [{{\"id\": \"a\", \"methods\": [\"GET\"], \"claims\": {{\"namespace_id\": \"7\", \"project_path\": \"acme/web\"}}}}]}}' }} }} }} }}]"
+    )
+}
+
+/// In Envoy's own words and in JSON's.
+#[test]
+fn what_passes_envoys_gate_by_an_upgrade_is_told() {
+    let gate = envoy("");
+    let own = gate.replace("http_filters: ", "filters: ");
+    let router = "filters: [{ name: envoy.filters.http.router }]";
+    let with =
+        |upgrades: &str| format!("static_resources: {{ listeners: [{{ {gate}, {upgrades} }}] }}");
+    let cases = [
+        (
+            "filters without the gate",
+            with(&format!(
+                "upgrade_configs: [{{ upgrade_type: websocket, {router} }}]"
+            )),
+        ),
+        (
+            "the second of three",
+            with(&format!(
+                "upgrade_configs: [{{ upgrade_type: websocket }}, {{ upgrade_type: CONNECT, {router} }}, {{ upgrade_type: x, {own} }}]"
+            )),
+        ),
+        (
+            "in JSON's names",
+            with(&format!(
+                "upgradeConfigs: [{{ upgradeType: websocket, {router} }}]"
+            ))
+            .replace("http_filters", "httpFilters"),
+        ),
+        (
+            "no filters",
+            with("upgrade_configs: [{ upgrade_type: websocket, filters: [] }]"),
+        ),
+        (
+            "the gate among them",
+            with(&format!(
+                "upgrade_configs: [{{ upgrade_type: websocket, {own} }}]"
+            )),
+        ),
+        (
+            "another listener's",
+            format!(
+                "listeners: [{{ {gate} }}, {{ http_filters: [], upgrade_configs: [{{ {router} }}] }}]"
+            ),
+        ),
+        (
+            "at the top",
+            format!("{{ {gate}, upgrade_configs: [{{ {router} }}] }}"),
+        ),
+    ];
+    let cases: Vec<_> = cases
+        .iter()
+        .map(|(name, configuration)| (*name, configuration.as_str()))
+        .collect();
+    insta::assert_snapshot!("upgrades", all(&cases));
+}
+
 #[test]
 fn what_makes_envoy_fail_open_is_told() {
-    let envoy = |settings: &str| {
-        format!(
-            "http_filters: [{{ name: jobgate, typed_config: {{ '@type': type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {{ name: jobgate, {settings} configuration: {{ '@type': type.googleapis.com/google.protobuf.StringValue, value: '{{\"issuers\": [{{\"preset\": \"gitlab\", \"audience\": \"a\", \"jwks\": {{\"cluster\": \"c\"}}}}], \"rules\": [{{\"id\": \"a\", \"methods\": [\"GET\"], \"claims\": {{\"namespace_id\": \"7\", \"project_path\": \"acme/web\"}}}}]}}' }} }} }} }}]"
-        )
-    };
     let kubernetes = |group: &str, kind: &str, spec: &str| {
         format!(
             "{{ apiVersion: {group}, kind: {kind}, metadata: {{ name: jobgate }}, spec: {spec} }}"

@@ -4,6 +4,7 @@ use super::fails_open;
 use super::kubernetes;
 use super::remark::Remark;
 use super::tree::Node;
+use super::upgrades;
 use std::rc::Rc;
 
 /// Something that a gateway gives to the filter.
@@ -12,7 +13,7 @@ pub(super) struct Found {
     pub(super) place: String,
     pub(super) what: Given,
     /// By what the gateway lets requests past it.
-    pub(super) open: Option<Remark>,
+    pub(super) remarks: Vec<Remark>,
 }
 
 pub(super) enum Given {
@@ -34,7 +35,7 @@ pub(super) fn find(document: &Rc<Node>) -> Vec<Found> {
     let whole = || Found {
         place: String::new(),
         what: Given::Policy(Rc::clone(document)),
-        open: None,
+        remarks: Vec::new(),
     };
     if looks_like_a_policy(document) {
         return vec![whole()];
@@ -100,6 +101,7 @@ fn walk(node: &Rc<Node>, place: &str, found: &mut Vec<Found>) {
         }
         walk(&member.value, &below, found);
     }
+    upgrades::look(node, place, found);
 }
 
 fn is_kongs(entry: &Node) -> bool {
@@ -123,7 +125,7 @@ fn of_kong(entry: &Rc<Node>, place: &str) -> Found {
         place: format!("{place}.config"),
         what,
         // Kong's plugins and routes open gates, which concern all of the document.
-        open: None,
+        remarks: Vec::new(),
     }
 }
 
@@ -204,5 +206,9 @@ fn of_envoy(wasm: &Rc<Node>, place: &str) -> Found {
     let open = wasm
         .get("config")
         .and_then(|config| fails_open::remark(config, &OPENS, &place));
-    Found { place, what, open }
+    Found {
+        place,
+        what,
+        remarks: open.into_iter().collect(),
+    }
 }

@@ -86,7 +86,9 @@ fn given(wasm: &Rc<Node>, member: &str, place: &str, opens: &[(&str, &str, &str)
     };
     let place = format!("{place}.{member}");
     Found {
-        open: fails_open::remark(wasm, opens, &place),
+        remarks: fails_open::remark(wasm, opens, &place)
+            .into_iter()
+            .collect(),
         place,
         what,
     }

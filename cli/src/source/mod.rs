@@ -18,6 +18,7 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod upgrades;
 mod yaml;
 mod yaml11;
 
@@ -195,7 +196,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
     };
     for found in find::find(&document) {
         let place = found.place;
-        loaded.remarks.extend(found.open);
+        loaded.remarks.extend(found.remarks);
         match found.what {
             Given::Nothing { at, message, fix } => {
                 let flaw = Flaw::new(at.span.clone(), message, fix);

@@ -18,6 +18,7 @@ mod routes;
 mod sessions;
 mod signatures;
 mod tls;
+mod upgrades;
 mod waiting;
 mod workers;
 mod world;

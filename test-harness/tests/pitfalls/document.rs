@@ -45,7 +45,7 @@ fn the_threat_model_names_tests_that_are_there_and_one_for_each_pitfall() {
     let page = std::fs::read_to_string(repository().join("docs/threat-model.md"))
         .expect("docs/threat-model.md is there");
     let mut text = String::new();
-    for folder in ["src", "signing", "test-harness"] {
+    for folder in ["src", "signing", "cli", "test-harness"] {
         sources(&repository().join(folder), &mut text);
     }
     let named = named_tests(&page);
