@@ -17,33 +17,39 @@ pub(super) fn look(manager: &Node, place: &str, found: &mut [Found]) {
         "" => format!("{name}["),
         _ => format!("{place}.{name}["),
     };
-    let begins = FILTERS.map(below);
-    let is_gate = |found: &&mut Found| begins.iter().any(|it| found.place.starts_with(it));
-    let guarded: Vec<String> = found.iter().map(|found| found.place.clone()).collect();
-    let Some(gate) = found.iter_mut().find(is_gate) else {
-        return;
-    };
     for name in UPGRADES {
-        let upgrades = manager.get(name).map(|it| it.items()).unwrap_or_default();
-        for (nth, upgrade) in upgrades.iter().enumerate() {
-            let filters = upgrade.get("filters").filter(|it| !it.items().is_empty());
+        let Some(upgrades) = manager.get(name) else {
+            continue;
+        };
+        let begins = FILTERS.map(below);
+        let is_guarded = |gate: &Found| begins.iter().any(|it| gate.place.starts_with(it));
+        let Some(guarded) = found.iter().position(is_guarded) else {
+            return;
+        };
+        for (nth, upgrade) in upgrades.items().iter().enumerate() {
             let own = format!("{}{nth}].filters[", below(name));
-            let Some(filters) = filters.filter(|_| !guarded.iter().any(|it| it.starts_with(&own)))
-            else {
-                continue;
-            };
-            let kind = TYPES.iter().find_map(|name| upgrade.get(name)?.text());
-            gate.remarks.push(Remark {
-                severity: Severity::Warning,
-                code: "upgrade-open",
-                policy: gate.place.clone(),
-                span: filters.span.clone(),
-                message: format!(
-                    "requests for an upgrade to {} have filters of their own here, and the gate is none of them: nobody judges these requests",
-                    kind.unwrap_or("something else")
-                ),
-                fix: "leave these `filters` out, or put the gate first among them".into(),
-            });
+            let has_gate = found.iter().any(|gate| gate.place.starts_with(&own));
+            let filters = upgrade.get("filters").filter(|it| !it.items().is_empty());
+            if let (Some(filters), false) = (filters, has_gate)
+                && let Some(gate) = found.get_mut(guarded)
+            {
+                gate.remarks.push(remark(&gate.place, upgrade, filters));
+            }
         }
+    }
+}
+
+fn remark(policy: &str, upgrade: &Node, filters: &Node) -> Remark {
+    let kind = TYPES.iter().find_map(|name| upgrade.get(name)?.text());
+    Remark {
+        severity: Severity::Warning,
+        code: "upgrade-open",
+        policy: policy.to_owned(),
+        span: filters.span.clone(),
+        message: format!(
+            "requests for an upgrade to {} have filters of their own here, and the gate is none of them: nobody judges these requests",
+            kind.unwrap_or("something else")
+        ),
+        fix: "leave these `filters` out, or put the gate first among them".into(),
     }
 }
