@@ -247,14 +247,14 @@ fn a_webhook_is_believed_only_if_it_is_signed_with_its_secret_and_now() {
 fn the_code_is_hmac_sha_256() {
     let code = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
     let parts: [&[u8]; 2] = [b"what do ya want ", b"for nothing?"];
-    assert!(jobgate_signing::mac::is_mac(b"Jefe", &parts, code));
-    assert!(!jobgate_signing::mac::is_mac(b"Jefe", &parts[..1], code));
-    assert!(!jobgate_signing::mac::is_mac(b"Jefe", &parts, &code[..62]));
-    assert!(jobgate_signing::mac::is_mac(
-        b"Jefe",
-        &parts,
-        &code.to_uppercase()
-    ));
+    let is_mac = |parts: &[&[u8]], code: &str| {
+        let code = crate::hex::unhex(code).expect("it is hex");
+        jobgate_signing::mac::is_mac(b"Jefe", parts, &code)
+    };
+    assert!(is_mac(&parts, code));
+    assert!(!is_mac(&parts[..1], code));
+    assert!(!is_mac(&parts, &code[..62]));
+    assert!(is_mac(&parts, &code.to_uppercase()));
 }
 
 #[test]

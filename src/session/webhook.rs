@@ -5,6 +5,7 @@
 //! later; within it ending twice is as good as once.
 
 use super::Secret;
+use crate::hex::unhex;
 use crate::json;
 use crate::reason::{Reason, Refusal};
 use crate::request::HeaderMap;
@@ -64,10 +65,12 @@ impl Signature {
         let is_signed = self
             .text
             .split_at_checked(self.comma)
-            .and_then(|(timestamp, code)| Some((timestamp, code.strip_prefix(",signature=")?)))
+            .and_then(|(timestamp, code)| {
+                Some((timestamp, unhex(code.strip_prefix(",signature=")?)?))
+            })
             .is_some_and(|(timestamp, code)| {
                 let parts = [timestamp.as_bytes(), b".", body];
-                jobgate_signing::mac::is_mac(secret.0.as_bytes(), &parts, code)
+                jobgate_signing::mac::is_mac(secret.0.as_bytes(), &parts, &code)
             });
         if secret.0.is_empty() || !is_signed {
             return Err(invalid("it is not signed with the webhook's secret"));
