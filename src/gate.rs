@@ -521,18 +521,10 @@ fn keep_within_limits(
     now: UnixTime,
     standings: &mut Vec<Standing>,
 ) -> Result<(Permit, Taken), Refused> {
-    let taken = match policy.issuers.get(token.issuer()) {
-        Some(issuer) => limit::take(
-            shared,
-            &policy.limits,
-            &permit,
-            issuer,
-            token.claims(),
-            now,
-            standings,
-        ),
-        None => Err(of_another_policy()),
-    };
+    let taken = state::issuer_of(token, policy).and_then(|issuer| {
+        let (limits, claims) = (&policy.limits, token.claims());
+        limit::take(shared, limits, &permit, issuer, claims, now, standings)
+    });
     match taken {
         Ok(taken) => Ok((permit, taken)),
         Err(refusal) => Err(after(&permit, refusal)),
