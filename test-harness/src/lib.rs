@@ -50,3 +50,9 @@ pub fn repository() -> PathBuf {
         .expect("this crate's folder has a parent")
         .to_owned()
 }
+
+/// The Python of the tests' scripts: the one that `JOBGATE_PYTHON` names, else the virtual environment's.
+pub fn python() -> PathBuf {
+    let in_venv = || repository().join(".venv/bin/python");
+    std::env::var_os("JOBGATE_PYTHON").map_or_else(in_venv, Into::into)
+}

@@ -4,13 +4,12 @@
 //! `CASES` says how many requests (3,000 if not given) and `SEED` which.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::io::{Seek, Write};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
 use jobgate_harness::number::number;
-use jobgate_harness::repository;
+use jobgate_harness::{python, repository};
 use jobgate_signing::sigv4::{self, Request, Scope, Signer};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -279,8 +278,7 @@ fn header(rng: &mut StdRng) -> (String, String) {
 }
 
 fn botocore(cases: &[Case]) -> Vec<String> {
-    let root = repository();
-    let python = env::var_os("JOBGATE_PYTHON").map_or(root.join(".venv/bin/python"), Into::into);
+    let python = python();
     let mut file = tempfile::tempfile().expect("a file can be made");
     for case in cases {
         writeln!(file, "{}", case.described()).expect("it can be written");
@@ -288,7 +286,7 @@ fn botocore(cases: &[Case]) -> Vec<String> {
     file.rewind().expect("it can be read");
     let output = Command::new(&python)
         .arg("-B")
-        .arg(root.join("test-harness/aws/sign.py"))
+        .arg(repository().join("test-harness/aws/sign.py"))
         .stdin(Stdio::from(file))
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}\n`make setup` installs it", python.display()));

@@ -1,9 +1,9 @@
 //! The other verifier: verify.py, and what it says.
 
+use std::fs;
 use std::process::Command;
-use std::{env, fs};
 
-use jobgate_harness::repository;
+use jobgate_harness::{python, repository};
 use serde::Deserialize;
 
 /// What the other verifier says of a token.
@@ -18,11 +18,10 @@ pub(crate) struct Opinion {
 
 /// What the other verifier says of each case in a file.
 pub(crate) fn opinions(file: &tempfile::NamedTempFile) -> Vec<Opinion> {
-    let root = repository();
-    let python = env::var_os("JOBGATE_PYTHON").map_or(root.join(".venv/bin/python"), Into::into);
+    let python = python();
     let output = Command::new(&python)
         .arg("-B")
-        .arg(root.join("test-harness/differential/verify.py"))
+        .arg(repository().join("test-harness/differential/verify.py"))
         .arg(file.path())
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}\n`make setup` installs it", python.display()));

@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jobgate_harness::client::Request;
 use jobgate_harness::envoy::{EnvoyConfig, Listener};
-use jobgate_harness::repository;
 use jobgate_harness::upstream::Upstream;
+use jobgate_harness::{python, repository};
 use serde_json::{Value, json};
 
 use super::world::{World, bearing, issuer, policy, start};
@@ -45,7 +45,7 @@ fn vouching(names: [&str; 2]) -> World {
 
 /// The verifiers that upstreams can begin with.
 fn verifiers() -> [(&'static str, Command); 2] {
-    let mut python = Command::new(repository().join(".venv/bin/python"));
+    let mut python = Command::new(python());
     python.arg(repository().join("test-harness/verifiers/verify.py"));
     let built = env!("CARGO_BIN_EXE_verify-assertion");
     [("python", python), ("rust", Command::new(built))]

@@ -9,16 +9,16 @@
 //! - Whether a signature is still young: moto does not look at its date, nor at the end of the keys.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::{env, fmt};
 
 use jobgate_harness::client::{Body, Request, Response};
 use jobgate_harness::envoy::{Envoy, EnvoyConfig, Listener};
 use jobgate_harness::issuer::Issuer;
 use jobgate_harness::mint::TokenSpec;
-use jobgate_harness::repository;
+use jobgate_harness::{python, repository};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -178,11 +178,10 @@ impl Aws {
 
 /// The server, which ends with its standard input: with this process, however that ends.
 fn serve(described: &Value) -> (Child, SocketAddr) {
-    let root = repository();
-    let python = env::var_os("JOBGATE_PYTHON").map_or(root.join(".venv/bin/python"), Into::into);
+    let python = python();
     let mut server = Command::new(&python)
         .arg("-B")
-        .arg(root.join("test-harness/aws/server.py"))
+        .arg(repository().join("test-harness/aws/server.py"))
         .env("NO_PROXY", "*")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::piped())

@@ -99,6 +99,15 @@ fn waits(exchange: &Exchange) -> bool {
     exchange.outcome == Outcome::Paused
 }
 
+#[track_caller]
+fn assert_passed_with_credential(exchange: &Exchange) {
+    assert_passed(exchange);
+    assert_eq!(
+        exchange.upstream().unwrap().only("authorization"),
+        Some(format!("Bearer {CREDENTIAL}"))
+    );
+}
+
 /// A gateway that has got a credential for a token, by this answer.
 fn with_kept(profile: Profile, target: &Value, reply: CallResponse) -> (Gateway, String) {
     let mut gateway = ready(profile, &exchanging(profile, target));
@@ -308,12 +317,7 @@ fn a_service_accounts_token_takes_two_steps() {
             json!({ "scope": ["https://www.googleapis.com/auth/cloud-platform"], "lifetime": "600s" })
         );
         answer(&mut gateway, &call, impersonated());
-        let exchange = now(&gateway, &exchange);
-        assert_passed(&exchange);
-        assert_eq!(
-            exchange.upstream().unwrap().only("authorization"),
-            Some(format!("Bearer {CREDENTIAL}"))
-        );
+        assert_passed_with_credential(&now(&gateway, &exchange));
         assert!(lines(&gateway, "federated").is_empty());
     }
 }
@@ -404,12 +408,7 @@ fn a_client_that_goes_away_between_two_steps_takes_no_others_credential_with_it(
     for call in calls {
         answer(&mut gateway, &call, impersonated());
     }
-    let second = now(&gateway, &second);
-    assert_passed(&second);
-    assert_eq!(
-        second.upstream().unwrap().only("authorization"),
-        Some(format!("Bearer {CREDENTIAL}"))
-    );
+    assert_passed_with_credential(&now(&gateway, &second));
     assert_eq!(gateway.vm_recycled(), 0);
 }
 
@@ -429,12 +428,7 @@ fn a_thousand_requests_of_a_job_cause_one_exchange() {
     let call = the_call(&gateway);
     answer(&mut gateway, &call, granted());
     for exchange in &all {
-        let exchange = now(&gateway, exchange);
-        assert_passed(&exchange);
-        assert_eq!(
-            exchange.upstream().unwrap().only("authorization"),
-            Some(format!("Bearer {CREDENTIAL}"))
-        );
+        assert_passed_with_credential(&now(&gateway, exchange));
     }
     assert!(gateway.pending_calls().is_empty());
 }
@@ -702,12 +696,7 @@ fn on_kong_no_tick_touches_a_request_that_waits() {
     assert!(waits(&now(&gateway, &exchange)));
     assert_eq!(gateway.vm_recycled(), 0);
     answer(&mut gateway, &call, granted());
-    let exchange = now(&gateway, &exchange);
-    assert_passed(&exchange);
-    assert_eq!(
-        exchange.upstream().unwrap().only("authorization"),
-        Some(format!("Bearer {CREDENTIAL}"))
-    );
+    assert_passed_with_credential(&now(&gateway, &exchange));
 }
 
 #[test]
@@ -726,12 +715,7 @@ fn a_request_that_waited_for_keys_may_wait_for_its_credential_too() {
     let call = the_call(&gateway);
     assert_eq!(call.header(":path"), Some("/token"));
     answer(&mut gateway, &call, granted());
-    let exchange = now(&gateway, &exchange);
-    assert_passed(&exchange);
-    assert_eq!(
-        exchange.upstream().unwrap().only("authorization"),
-        Some(format!("Bearer {CREDENTIAL}"))
-    );
+    assert_passed_with_credential(&now(&gateway, &exchange));
 }
 
 /// Whichever of a VM's routes reviews the waiting requests of all, the answer to a call finds the request.
